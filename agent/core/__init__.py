@@ -1,0 +1,1 @@
+"""Plain data and decisions: no clock, disk, network or randomness."""

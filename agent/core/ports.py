@@ -1,0 +1,21 @@
+"""The narrow waists: one Protocol per outside thing. Each has a fake that is part of the product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from agent.core.job import Sight
+
+
+class Runner(Protocol):
+    """Starts jobs and is asked how they are. Attempt folders are the names: nothing else is remembered."""
+
+    def start(self, attempt: Path) -> None:
+        """Start the job described by `attempt/job.json`. Starting twice is harmless: the second does nothing."""
+
+    def look(self, attempt: Path) -> Sight:
+        """Is it still yours? A dead launcher without an outcome is Outcome("lost")."""
+
+    def stop(self, attempt: Path) -> None:
+        """Ask the launcher to end the job; `look` says when it has."""

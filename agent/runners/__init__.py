@@ -1,0 +1,1 @@
+"""Everything that starts a job and says how it ended."""

@@ -1,0 +1,1 @@
+"""One step per action: call adapters, yield events."""
