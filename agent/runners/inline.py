@@ -1,0 +1,113 @@
+"""Runs a job in the foreground, with the same files and outcome as a launcher: for debugging and for tests.
+
+Standard input is the terminal's and output is shown as it comes, so a breakpoint in the experiment works. It protects
+nothing: only a command's own process is killed at the time limit or on Ctrl-C, what it left in the background lives
+on, no sandbox applies, and `stop` counts only between two commands.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+from agent.core.job import STOP_FILE, Command, Job, Outcome, Sight
+from agent.runners import folder
+from agent.runners.reaper import remove_first, why_not
+from agent.runners.sandbox import HOME_FOLDER, TEMPORARY_FOLDER, Unprepared, prepare
+from agent.runners.streams import CappedLog
+
+DRAIN = 1.0
+
+
+class InlineRunner:
+    """core.ports.Runner in this very process: `start` returns when the job has ended."""
+
+    def start(self, attempt: Path) -> None:
+        attempt = attempt.resolve()
+        job = folder.read_job(attempt)
+        lock = folder.take(attempt)
+        if lock is None:
+            return
+        try:
+            for name in (HOME_FOLDER, TEMPORARY_FOLDER):
+                (attempt / name).mkdir(exist_ok=True)
+            status = folder.Status.first()
+            folder.write_status(attempt, status)
+            outcome = Outcome("stopped", detail="It was interrupted.")  # Ctrl-C below leaves it at that
+            try:
+                outcome = _run_job(job, attempt)
+            finally:
+                folder.write_status(attempt, status.end(outcome))
+        finally:
+            os.close(lock)
+
+    def look(self, attempt: Path) -> Sight:
+        return folder.sight(attempt.resolve())
+
+    def stop(self, attempt: Path) -> None:
+        folder.request_stop(attempt)
+
+
+def _run_job(job: Job, attempt: Path) -> Outcome:
+    began = time.monotonic()
+    logs = [CappedLog(attempt / name, job.stream_bytes) for name in ("stdout.log", "stderr.log")]
+    outcome, unlinked = Outcome("finished", exit_code=0), list[str]()
+    for command in job.commands:
+        if (attempt / STOP_FILE).exists():
+            outcome = Outcome(
+                "stopped", command.name, detail=f"'{command.name}' was not started: a stop was requested."
+            )
+        else:
+            outcome = _run_command(command, job, attempt, logs, job.seconds - (time.monotonic() - began), unlinked)
+        if not outcome.ok:
+            break
+    seconds, dropped = time.monotonic() - began, sum(log.close() for log in logs)
+    return dataclasses.replace(outcome, seconds=seconds, unlinked=tuple(unlinked), dropped_bytes=dropped)
+
+
+def _run_command(
+    command: Command, job: Job, attempt: Path, logs: list[CappedLog], seconds: float, unlinked: list[str]
+) -> Outcome:
+    made = prepare(command, job, attempt, os.environ)
+    if isinstance(made, Unprepared):
+        return Outcome("unstartable", command.name, detail=made.reason)
+    try:
+        unlinked.extend(remove_first(command, job))
+        process = subprocess.Popen(
+            made.argv, cwd=job.cwd, env=made.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        )
+    except (OSError, ValueError) as problem:
+        return Outcome("unstartable", command.name, detail=why_not(command, job, problem))
+    with process:
+        pumps = _pumps(process, logs)
+        try:
+            code = process.wait(max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            detail = f"The time limit of {job.seconds:g} s was reached during '{command.name}'; it was killed."
+            return Outcome("timeout", command.name, detail=detail)
+        finally:
+            process.kill()
+            for pump in pumps:
+                pump.join(DRAIN)
+    if code < 0:
+        return Outcome("finished", command.name, signal=-code, detail=f"'{command.name}' was killed by signal {-code}.")
+    return Outcome("finished", command.name, code, detail=f"'{command.name}' ended with exit code {code}.")
+
+
+def _pumps(process: subprocess.Popen[bytes], logs: list[CappedLog]) -> list[threading.Thread]:
+    def pump(source: IO[bytes], log: CappedLog, screen: int) -> None:
+        while data := source.read(64 * 1024):
+            log.write(data)
+            os.write(screen, data)
+
+    assert process.stdout is not None and process.stderr is not None
+    pairs = ((process.stdout, logs[0], 1), (process.stderr, logs[1], 2))
+    threads = [threading.Thread(target=pump, args=pair, daemon=True) for pair in pairs]
+    for thread in threads:
+        thread.start()
+    return threads

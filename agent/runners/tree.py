@@ -1,0 +1,161 @@
+"""Finding and killing everything below the calling process.
+
+On Linux the caller is a *sub-reaper*: whatever its descendants do (setsid, double fork, parent exits), they stay in
+its tree, because orphans become its children. So "waitpid says there is no child" means that nothing is left.
+Each round sends SIGKILL to every process found and to every process group found: a group is killed atomically, so a
+process that forks while it is being killed does not get its child away. Rounds go on until nothing is left.
+
+Limits. A process that hangs inside the kernel (dead network disk, broken driver) cannot be killed: the rounds wait
+for it. Elsewhere than on Linux there are no sub-reapers: a process that both leaves its session and loses its parent
+escapes; only the sessions of the job's commands and what still hangs below them are killed there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LINUX = sys.platform == "linux"
+PR_SET_CHILD_SUBREAPER = 36
+GRACE = 1.0  # seconds between SIGTERM and SIGKILL
+POLL = 0.01
+
+
+@dataclass(frozen=True)
+class Process:
+    pid: int
+    parent: int
+    group: int
+
+
+def become_subreaper() -> None:
+    if LINUX and ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
+
+
+def reap(watched: dict[int, int | None]) -> bool:
+    """Collect every child that has ended, note the wait status of the watched ones; is any child left?"""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return False
+        if pid == 0:
+            return True
+        if pid in watched:
+            watched[pid] = status
+
+
+def kill_below(watched: dict[int, int | None], sessions: Collection[int] = (), grace: float = GRACE) -> int:
+    """Kill everything below the caller and return when nothing is left; how many processes there were at first.
+
+    `sessions` are the commands' sessions; they only matter where there is no sub-reaper.
+    """
+    if not reap(watched) and LINUX:
+        return 0
+    found = _below(os.getpid(), sessions)
+    for process in found:
+        _send(process.pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    while time.monotonic() < deadline and _something_left(watched, sessions):
+        time.sleep(POLL)
+    pause = 0.0
+    while _something_left(watched, sessions):
+        _kill_round(_below(os.getpid(), sessions))
+        time.sleep(pause)
+        pause = min(pause + 0.001, 0.05)  # at once against forkers, patient with what hangs in the kernel
+    return len(found)
+
+
+def kill_marked(marker: str, grace: float = GRACE) -> bool:
+    """Kill every process whose environment holds `marker` (NAME=value); True when none is seen any more.
+
+    The last resort when launcher and reaper were killed together. Linux only; a process that has wiped its
+    environment is not found.
+    """
+    deadline = time.monotonic() + grace
+    while found := list(_marked(marker.encode())):
+        if time.monotonic() > deadline:
+            return False
+        for pid in found:
+            _send(pid, signal.SIGKILL)
+        time.sleep(POLL)
+    return True
+
+
+def _something_left(watched: dict[int, int | None], sessions: Collection[int]) -> bool:
+    return reap(watched) or (not LINUX and bool(_below(os.getpid(), sessions)))
+
+
+def _kill_round(processes: Collection[Process]) -> None:
+    groups = {process.group for process in processes} - {0, 1, os.getpgrp()}
+    for group in groups:  # commands have sessions of their own, so a group below us holds nothing but the job's
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+    for process in processes:
+        _send(process.pid, signal.SIGKILL)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):  # gone, or another user's by set-uid: the next round sees
+        pass
+
+
+def _below(root: int, sessions: Collection[int]) -> list[Process]:
+    children: dict[int, list[Process]] = {}
+    found: dict[int, Process] = {}
+    for process in _proc_table() if LINUX else _ps_table():
+        children.setdefault(process.parent, []).append(process)
+        if not LINUX and process.group in sessions:
+            found[process.pid] = process
+    waiting = [root, *found]
+    while waiting:
+        for process in children.get(waiting.pop(), ()):
+            if process.pid not in found:
+                found[process.pid] = process
+                waiting.append(process.pid)
+    return list(found.values())
+
+
+def _proc_table() -> Iterator[Process]:
+    for pid in _pids():
+        try:
+            text = Path(f"/proc/{pid}/stat").read_bytes()
+        except OSError:  # ended while we looked
+            continue
+        state, parent, group = text[text.rindex(b")") + 2 :].split(b" ", 3)[:3]
+        if state not in b"ZX":
+            yield Process(pid, int(parent), int(group))
+
+
+def _ps_table() -> Iterator[Process]:
+    listing = subprocess.run(["ps", "-axo", "pid=,ppid=,pgid=,stat="], capture_output=True, text=True, check=False)
+    for line in listing.stdout.splitlines():
+        pid, parent, group, state = (line.split() + ["Z"] * 4)[:4]
+        if not state.startswith("Z") and pid.isdecimal():
+            yield Process(int(pid), int(parent), int(group))
+
+
+def _pids() -> Iterator[int]:
+    return (int(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208  a third of the time
+
+
+def _marked(marker: bytes) -> Iterator[int]:
+    for pid in _pids() if LINUX else ():
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:  # ended, or another user's
+            continue
+        if pid != os.getpid() and marker in environment.split(b"\0"):
+            yield pid
