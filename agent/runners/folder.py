@@ -15,18 +15,22 @@ an NFS with working locks.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from agent.core.job import JOB_FILE, LOCK_FILE, STATUS_FILE, STOP_FILE, Job, NotStarted, Outcome, Running, Sight
+from agent.runners.sandbox import HOME_FOLDER, TEMPORARY_FOLDER
 
 LAUNCHER_LOG = "launcher.log"
+LONGEST_TEMPORARY = 60  # bytes; multiprocessing appends up to 40
 LOCK_PATIENCE = 2.0  # seconds: far more than a probe holds the lock or a launcher needs to write its first status
 
 State = Literal["running", "ending", "ended"]
@@ -154,6 +158,29 @@ def sight(attempt: Path) -> Sight:
         now = time.time()
         return Running(0, now, now)
     return Running(after.pid, after.started, after.heartbeat, after.command)
+
+
+@contextlib.contextmanager
+def job_folders(attempt: Path) -> Iterator[str]:
+    """Make HOME and TMPDIR of the job; the name under which it knows the latter.
+
+    Python's multiprocessing puts sockets there, whose names may have 107 bytes: below a long path a torch DataLoader
+    with workers hangs for ever. So a long path gets a short link, in a private folder, for as long as the job runs.
+    """
+    for name in (HOME_FOLDER, TEMPORARY_FOLDER):
+        (attempt / name).mkdir(exist_ok=True)
+    temporary = attempt / TEMPORARY_FOLDER
+    if len(os.fsencode(temporary)) <= LONGEST_TEMPORARY:
+        yield str(temporary)
+        return
+    private = Path(f"/tmp/ai-scientist-{os.urandom(6).hex()}")
+    private.mkdir(mode=0o700)
+    try:
+        (private / "tmp").symlink_to(temporary)
+        yield str(private / "tmp")
+    finally:
+        (private / "tmp").unlink(missing_ok=True)
+        private.rmdir()
 
 
 def request_stop(attempt: Path) -> None:

@@ -7,6 +7,7 @@ on, no sandbox applies, and `stop` counts only between two commands.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import subprocess
@@ -15,10 +16,11 @@ import time
 from pathlib import Path
 from typing import IO
 
+from agent.core.errors import InfrastructureError
 from agent.core.job import STOP_FILE, Command, Job, Outcome, Sight
 from agent.runners import folder
 from agent.runners.reaper import remove_first, why_not
-from agent.runners.sandbox import HOME_FOLDER, TEMPORARY_FOLDER, Unprepared, prepare
+from agent.runners.sandbox import Prepared, Unprepared, prepare
 from agent.runners.streams import CappedLog
 
 DRAIN = 1.0
@@ -29,20 +31,24 @@ class InlineRunner:
 
     def start(self, attempt: Path) -> None:
         attempt = attempt.resolve()
-        job = folder.read_job(attempt)
-        lock = folder.take(attempt)
+        try:
+            job, lock = folder.read_job(attempt), folder.take(attempt)
+        except (OSError, ValueError) as problem:
+            raise InfrastructureError(
+                f"The attempt {attempt.name} cannot be run: {problem}", f"See {attempt}."
+            ) from None
         if lock is None:
             return
         try:
-            for name in (HOME_FOLDER, TEMPORARY_FOLDER):
-                (attempt / name).mkdir(exist_ok=True)
             status = folder.Status.first()
             folder.write_status(attempt, status)
-            outcome = Outcome("stopped", detail="It was interrupted.")  # Ctrl-C below leaves it at that
             try:
-                outcome = _run_job(job, attempt)
-            finally:
+                with folder.job_folders(attempt) as temporary:
+                    outcome = _run_job(job, attempt, temporary)
                 folder.write_status(attempt, status.end(outcome))
+            except KeyboardInterrupt:
+                folder.write_status(attempt, status.end(Outcome("stopped", detail="It was interrupted.")))
+                raise
         finally:
             os.close(lock)
 
@@ -53,36 +59,32 @@ class InlineRunner:
         folder.request_stop(attempt)
 
 
-def _run_job(job: Job, attempt: Path) -> Outcome:
+def _run_job(job: Job, attempt: Path, temporary: str) -> Outcome:
     began = time.monotonic()
     logs = [CappedLog(attempt / name, job.stream_bytes) for name in ("stdout.log", "stderr.log")]
     outcome, unlinked = Outcome("finished", exit_code=0), list[str]()
     for command in job.commands:
+        made = prepare(command, job, attempt, os.environ, temporary)
         if (attempt / STOP_FILE).exists():
-            outcome = Outcome(
-                "stopped", command.name, detail=f"'{command.name}' was not started: a stop was requested."
-            )
+            outcome = Outcome("stopped", command.name, detail=f"A stop was requested before '{command.name}'.")
+        elif isinstance(made, Unprepared):
+            outcome = Outcome("unstartable", command.name, detail=made.reason)
         else:
-            outcome = _run_command(command, job, attempt, logs, job.seconds - (time.monotonic() - began), unlinked)
+            try:
+                unlinked += remove_first(command, job)
+                outcome = _run_command(command, made, job, logs, job.seconds - (time.monotonic() - began))
+            except (OSError, ValueError) as problem:
+                outcome = Outcome("unstartable", command.name, detail=why_not(command, job, problem))
         if not outcome.ok:
             break
     seconds, dropped = time.monotonic() - began, sum(log.close() for log in logs)
     return dataclasses.replace(outcome, seconds=seconds, unlinked=tuple(unlinked), dropped_bytes=dropped)
 
 
-def _run_command(
-    command: Command, job: Job, attempt: Path, logs: list[CappedLog], seconds: float, unlinked: list[str]
-) -> Outcome:
-    made = prepare(command, job, attempt, os.environ)
-    if isinstance(made, Unprepared):
-        return Outcome("unstartable", command.name, detail=made.reason)
-    try:
-        unlinked.extend(remove_first(command, job))
-        process = subprocess.Popen(
-            made.argv, cwd=job.cwd, env=made.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-        )
-    except (OSError, ValueError) as problem:
-        return Outcome("unstartable", command.name, detail=why_not(command, job, problem))
+def _run_command(command: Command, made: Prepared, job: Job, logs: list[CappedLog], seconds: float) -> Outcome:
+    process = subprocess.Popen(
+        made.argv, cwd=job.cwd, env=made.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    )
     with process:
         pumps = _pumps(process, logs)
         try:
@@ -101,9 +103,10 @@ def _run_command(
 
 def _pumps(process: subprocess.Popen[bytes], logs: list[CappedLog]) -> list[threading.Thread]:
     def pump(source: IO[bytes], log: CappedLog, screen: int) -> None:
-        while data := source.read(64 * 1024):
-            log.write(data)
-            os.write(screen, data)
+        with contextlib.suppress(OSError, ValueError):  # closed, because something in the background held it open
+            while data := source.read(64 * 1024):
+                log.write(data)
+                os.write(screen, data)
 
     assert process.stdout is not None and process.stderr is not None
     pairs = ((process.stdout, logs[0], 1), (process.stderr, logs[1], 2))

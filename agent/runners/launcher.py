@@ -31,7 +31,7 @@ from pathlib import Path
 from agent.core.job import STOP_FILE, Ending, Job, Outcome
 from agent.runners import folder, tree
 from agent.runners.reaper import Pipes, Report, reap_job
-from agent.runners.sandbox import HOME_FOLDER, TEMPORARY_FOLDER, Prepared, Unprepared, prepare
+from agent.runners.sandbox import Prepared, Unprepared, prepare
 from agent.runners.streams import CappedLog
 
 TICK = 0.1  # between looks at the clock and the stop file
@@ -83,9 +83,8 @@ def launch(attempt: Path, taken: Callable[[], None] = lambda: None) -> int:
         if lock is None:
             return 0
         try:
-            for name in (HOME_FOLDER, TEMPORARY_FOLDER):
-                (attempt / name).mkdir(exist_ok=True)
-            Launcher(attempt, job).run(taken)
+            with folder.job_folders(attempt) as temporary:
+                Launcher(attempt, job).run(taken, temporary)
         finally:
             os.close(lock)
     except ValueError as problem:
@@ -110,14 +109,14 @@ class Launcher:
         self.unread = b""
         self.orders = -1
 
-    def run(self, taken: Callable[[], None]) -> None:
+    def run(self, taken: Callable[[], None], temporary: str) -> None:
         """From the first status to the last."""
         with self._signals():
             folder.write_status(self.attempt, self.status)
             taken()
             ready: list[Prepared] = []
             for command in self.job.commands:
-                made = prepare(command, self.job, self.attempt, os.environ)
+                made = prepare(command, self.job, self.attempt, os.environ, temporary)
                 if isinstance(made, Unprepared):
                     return self._record(Outcome("unstartable", command.name, detail=made.reason))
                 ready.append(made)

@@ -54,20 +54,23 @@ def scrubbed(inherited: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in inherited.items() if name in INHERITED or name.startswith("LC_")}
 
 
-def environment(job: Job, attempt: Path, inherited: Mapping[str, str]) -> dict[str, str]:
+def environment(job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str = "") -> dict[str, str]:
     """Harmless inherited variables, then the job's own, then what no job may choose."""
     return {
         **scrubbed(inherited),
         **job.env,
         "HOME": str(attempt / HOME_FOLDER),  # ~/.cache, ~/.config and all XDG defaults follow it
-        "TMPDIR": str(attempt / TEMPORARY_FOLDER),
+        "TMPDIR": temporary or str(attempt / TEMPORARY_FOLDER),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",  # or the last lines before a kill would be lost
         "AI_SCIENTIST_PROGRESS": str(attempt / PROGRESS_FILE),
     }
 
 
-def prepare(command: Command, job: Job, attempt: Path, inherited: Mapping[str, str]) -> Prepared | Unprepared:
+def prepare(
+    command: Command, job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str = ""
+) -> Prepared | Unprepared:
+    """What to execute for `command`. `temporary` is another, shorter name of the attempt's temporary folder."""
     if job.sandbox != "none":
         return Unprepared(f"The sandbox '{job.sandbox}' is not known here; only 'none' is.")
-    return Prepared(command.argv, environment(job, attempt, inherited))
+    return Prepared(command.argv, environment(job, attempt, inherited, temporary))

@@ -46,6 +46,7 @@ class CappedLog:
                 self._unroll()
         finally:
             os.close(self.descriptor)
+            self.descriptor = -1
         return self.dropped
 
     def _write_ring(self, data: bytes) -> None:
