@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from agent.core.job import Sight
+from agent.core.prompt import Prompt, Reply
+
+Pulse = Callable[[], None]  # called while waiting: takes up the inbox, and raises Interrupted after a Ctrl-C
+
+
+class Model(Protocol):
+    """Answers one prompt. aider's coder will be one more of these; `replay` and `manual` need no key."""
+
+    name: str
+
+    def complete(self, prompt: Prompt, pulse: Pulse) -> Reply:
+        """The reply, or a ScientistError after the model's own retries. May be called again for the same prompt."""
 
 
 class Runner(Protocol):

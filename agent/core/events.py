@@ -1,0 +1,224 @@
+"""Everything that can happen in a study. The journal holds these; the state is their fold.
+
+A frozen class per kind; its `type` is the word in the journal; `human.*` are a person's acts.
+`head` in an event is a commit of the study's repository that the working tree must now follow: `workspace.settled`
+says that it does. Intents (`call.asked`, `run.launched`) stand before the act, results after it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from agent.core.config import Settings
+from agent.core.validation import Strict
+
+
+class StudyCreated(Strict):
+    type: Literal["study.created"] = "study.created"
+    name: str
+    version: str
+    head: str
+    profile: str
+    template_sha256: str
+    baselines: tuple[str, ...]  # runs to measure first: run_0, run_0_topk …; the first listed is the one judged against
+
+
+class StudyOpened(Strict):
+    """A session begins: `run`, or `resume` with its new settings."""
+
+    type: Literal["study.opened"] = "study.opened"
+    version: str
+    settings: Settings
+    reopen: bool = False
+
+
+class StudyEnded(Strict):
+    type: Literal["study.ended"] = "study.ended"
+    reason: Literal["completed", "max_runs", "time", "no_edits", "stopped"]
+    head: str
+
+
+class PlanFrozen(Strict):
+    type: Literal["plan.frozen"] = "plan.frozen"
+    plan: dict[str, Any]
+    sha256: str
+
+
+class PlanDeviated(Strict):
+    type: Literal["plan.deviated"] = "plan.deviated"
+    what: str
+    planned: Any
+    now: Any
+
+
+class WorkspaceSettled(Strict):
+    type: Literal["workspace.settled"] = "workspace.settled"
+    head: str
+
+
+class CallAsked(Strict):
+    type: Literal["call.asked"] = "call.asked"
+    call: str
+    action: Literal["edit", "notes"]
+    run: str
+    turn: int
+    model: str
+    prompt_sha256: str
+
+
+class CallReplied(Strict):
+    type: Literal["call.replied"] = "call.replied"
+    call: str
+    model: str
+    reply_sha256: str
+    usage: dict[str, int] = {}
+    seconds: float = 0.0
+
+
+class EditRejected(Strict):
+    type: Literal["edit.rejected"] = "edit.rejected"
+    call: str
+    run: str
+    problems: tuple[str, ...]
+    kept: tuple[dict[str, Any], ...] = ()
+    base: str = ""
+
+
+class EditCommitted(Strict):
+    type: Literal["edit.committed"] = "edit.committed"
+    call: str
+    run: str
+    head: str
+    files: tuple[str, ...]
+    starts_run: bool  # the experiment itself changed, so there is something to run
+    summary: str = ""
+    base: str = ""  # the run whose code this change starts from, when the coder chose one
+    notes: tuple[str, ...] = ()
+
+
+class BaseChosen(Strict):
+    type: Literal["coder.chose_base"] = "coder.chose_base"
+    call: str
+    run: str
+    base: str
+    head: str
+    files: tuple[str, ...] = ()
+
+
+class CoderCompleted(Strict):
+    type: Literal["coder.completed"] = "coder.completed"
+    call: str
+    run: str
+    head: str
+    files: tuple[str, ...] = ()
+
+
+class CompletionRefused(Strict):
+    type: Literal["coder.completion_refused"] = "coder.completion_refused"
+    call: str
+    run: str
+    reason: str
+
+
+class RunLaunched(Strict):
+    type: Literal["run.launched"] = "run.launched"
+    run: str
+    attempt: int
+    head: str
+    seeds: tuple[int, ...]
+
+
+class RunEnded(Strict):
+    type: Literal["run.ended"] = "run.ended"
+    run: str
+    attempt: int
+    outcome: dict[str, Any]
+
+
+class RunAccepted(Strict):
+    type: Literal["run.accepted"] = "run.accepted"
+    run: str
+    attempt: int  # 0: imported (from the cache of baselines, or a classic template's run_0)
+    head: str
+    metrics: dict[str, dict[str, Any]]
+    seconds: float = 0.0
+    source: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class RunFailed(Strict):
+    type: Literal["run.failed"] = "run.failed"
+    run: str
+    attempt: int
+    blame: str
+    evidence: str
+    feedback: str = ""  # what the coder will read
+    head: str = ""  # set when frozen files had to be restored
+
+
+class RunClosed(Strict):
+    type: Literal["run.closed"] = "run.closed"
+    run: str
+    reason: str
+    head: str
+
+
+class HumanEdited(Strict):
+    """The tree matches no state that the tool wrote. `saved` is a commit that keeps the person's version for ever."""
+
+    type: Literal["human.edited"] = "human.edited"
+    files: tuple[str, ...]
+    saved: str
+
+
+class HumanTook(Strict):
+    type: Literal["human.took"] = "human.took"
+    files: tuple[str, ...]
+    head: str
+
+
+class HumanStashed(Strict):
+    type: Literal["human.stashed"] = "human.stashed"
+    files: tuple[str, ...]
+    saved: str
+
+
+class HumanNoted(Strict):
+    type: Literal["human.noted"] = "human.noted"
+    slip: str  # name of the inbox file, so that it is taken up once
+    text: str
+    keep: bool = False
+
+
+class HumanStopped(Strict):
+    type: Literal["human.stopped"] = "human.stopped"
+    slip: str
+    what: Literal["run", "study"]
+
+
+Event = (
+    StudyCreated | StudyOpened | StudyEnded | PlanFrozen | PlanDeviated | WorkspaceSettled
+    | CallAsked | CallReplied | EditRejected | EditCommitted | BaseChosen | CoderCompleted | CompletionRefused
+    | RunLaunched | RunEnded | RunAccepted | RunFailed | RunClosed
+    | HumanEdited | HumanTook | HumanStashed | HumanNoted | HumanStopped
+)  # fmt: skip
+
+VERSION = 1
+
+
+class Entry(Strict):
+    """One line of the journal."""
+
+    v: int
+    seq: int
+    at: float  # seconds since the epoch; written as ISO 8601
+    event: Annotated[Event, Field(discriminator="type")]
+
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+
+
+def event_from(data: dict[str, Any]) -> Event:
+    return _EVENT.validate_python(data)

@@ -1,0 +1,127 @@
+"""The idea: what a person wants to have tried.
+
+Accepted are the long form (`Technical_Details`, `Implementation_Plan`, scores …), the classic short form, and the newer
+form (`Short Hypothesis`, `Experiments` as a list …). Key case, spaces and underscores do not matter.
+Unknown fields are kept and shown to the coder. Wrong types are named, all at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agent.core.errors import InputProblem
+from agent.core.text import slug
+
+TEXT = ("Title", "Experiment", "Technical_Details", "Implementation_Plan", "Abstract", "Hypothesis", "Related_Work",
+        "Risk_Factors_and_Limitations", "Template", "Baseline", "Primary", "Expected_Research_Impact")  # fmt: skip
+SCORES = ("Interestingness", "Feasibility", "Novelty", "Research_Impact", "Overall_Score")
+ALIASES = {"experiments": "Experiment", "shorthypothesis": "Hypothesis", "risks": "Risk_Factors_and_Limitations"}
+REQUIRED = ("Name", "Title", "Experiment")
+_NOT_FOR_THE_CODER = {*SCORES, "Name", "Title", "Template", "novel"}
+
+
+@dataclass(frozen=True)
+class Idea:
+    name: str
+    title: str
+    experiment: str
+    template: str
+    baseline: str
+    primary: str
+    fields: dict[str, Any]  # everything, under its canonical name, in the order of the file
+
+    def details(self) -> list[tuple[str, str]]:
+        """What the coder should read, beyond title and experiment: (heading, text)."""
+        skip = {*_NOT_FOR_THE_CODER, "Experiment"}
+        shown = []
+        for name, value in self.fields.items():
+            if name in skip or name.endswith("_Evaluation") or value in ("", None, [], {}):
+                continue
+            shown.append((name.replace("_", " "), value if isinstance(value, str) else _prose(value)))
+        return shown
+
+
+def parse_idea(data: object, origin: str) -> Idea:
+    """`data` as read from JSON. Raises InputProblem with every problem found."""
+    if not isinstance(data, dict):
+        raise InputProblem(
+            f"{origin} holds {_kind(data)}, not an idea", "An idea is a JSON object with Name, Title and Experiment."
+        )
+    fields = _canonical(data)
+    problems = [f"{name} is missing" for name in REQUIRED if not fields.get(name)]
+    for name, value in fields.items():
+        wanted = _expected(name)
+        if wanted and value is not None and not wanted[1](value):
+            problems.append(f"{name} must be {wanted[0]}, not {_kind(value)}")
+    if isinstance(fields.get("Name"), str) and fields["Name"] and not slug(fields["Name"]):
+        problems.append(f"Name {fields['Name']!r} has no letter or digit in it; it becomes a folder name")
+    if problems:
+        raise InputProblem(f"{origin} is not a usable idea", "Correct the fields named here and start again.", problems)
+    return Idea(
+        name=slug(fields["Name"]),
+        title=" ".join(str(fields["Title"]).split()),
+        experiment=_prose(fields["Experiment"]),
+        template=fields.get("Template") or "",
+        baseline=fields.get("Baseline") or "",
+        primary=fields.get("Primary") or "",
+        fields=fields,
+    )
+
+
+def choose_idea(data: object, wanted: str, origin: str) -> Idea:
+    """From a file that may hold one idea or a list of them; `wanted` is a name or a number from 1."""
+    if not isinstance(data, list):
+        if wanted:
+            raise InputProblem(f"{origin} holds one idea, not a list", f"Leave out #{wanted}.")
+        return parse_idea(data, origin)
+    names = [str(item.get("Name", "?")) if isinstance(item, dict) else "?" for item in data]
+    if not wanted and len(data) == 1:
+        return parse_idea(data[0], origin)
+    if wanted.isdecimal() and 1 <= int(wanted) <= len(data):
+        return parse_idea(data[int(wanted) - 1], f"{origin}#{wanted}")
+    if wanted and names.count(wanted) == 1:
+        return parse_idea(data[names.index(wanted)], f"{origin}#{wanted}")
+    if not data:
+        raise InputProblem(f"{origin} holds an empty list", "Give it at least one idea.")
+    listed = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
+    raise InputProblem(
+        f"{origin} holds {len(data)} ideas" + (f", none of them is {wanted!r}" if wanted else ""),
+        f"Choose one: {origin}#NAME or {origin}#1 to #{len(data)}. Names: {listed}",
+    )
+
+
+def _canonical(data: dict[str, Any]) -> dict[str, Any]:
+    known = {_squash(name): name for name in (*TEXT, *SCORES, "Name", "novel")}
+    return {known.get(_squash(key)) or ALIASES.get(_squash(key)) or key: value for key, value in data.items()}
+
+
+def _squash(key: str) -> str:
+    return re.sub(r"[\s_-]+", "", key).lower()
+
+
+def _expected(name: str) -> tuple[str, Callable[[Any], bool]] | None:
+    if name == "Experiment":
+        return "a text or a list", lambda v: isinstance(v, (str, list))
+    if name == "Name" or name in TEXT or name.endswith("_Evaluation"):
+        return "a text", lambda v: isinstance(v, str)
+    if name in SCORES:
+        return "a number", lambda v: isinstance(v, (int, float)) and not isinstance(v, bool)
+    if name == "novel":
+        return "true or false", lambda v: isinstance(v, bool)
+    return None
+
+
+def _prose(value: object) -> str:
+    if isinstance(value, list):
+        return "\n".join(f"{i}. {_prose(item)}" for i, item in enumerate(value, 1))
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_prose(item)}" for key, item in value.items())
+    return str(value).strip()
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true/false", int: "a number", float: "a number"}
+    return kinds.get(type(value), "null")

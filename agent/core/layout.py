@@ -1,0 +1,59 @@
+"""The one place that knows the names of files and folders in a study. Paths only: nothing is read or made here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    root: Path
+
+    @property
+    def own(self) -> Path:
+        return self.root / ".study"
+
+    @property
+    def journal(self) -> Path:
+        return self.own / "journal.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        return self.own / "lock"
+
+    @property
+    def inbox(self) -> Path:
+        return self.own / "inbox"
+
+    def prompt(self, call: str) -> Path:
+        return self.own / "llm" / f"{call}.prompt.json"
+
+    def reply(self, call: str) -> Path:
+        return self.own / "llm" / f"{call}.json"
+
+    def attempt(self, run: str, number: int) -> Path:
+        return self.own / "attempts" / f"{run}-try-{number}"
+
+    def output(self, run: str) -> Path:
+        return self.root / run
+
+    def results(self, run: str) -> Path:
+        return self.root / run / "final_info.json"
+
+    @property
+    def idea(self) -> Path:
+        return self.root / "idea.json"
+
+    @property
+    def template(self) -> Path:
+        return self.root / "template.toml"
+
+
+def notes_file(run: str) -> str:
+    return f"notes/{run}.txt"
+
+
+def run_of_notes(path: str) -> str:
+    """The run that a notes file is about, or nothing."""
+    return path[len("notes/") : -len(".txt")] if path.startswith("notes/run_") and path.endswith(".txt") else ""

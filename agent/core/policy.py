@@ -1,0 +1,253 @@
+"""What to do next: `decide(state, elapsed) → Action`. A table of rules, read from the top; the first that speaks wins.
+
+Pure. Every loop of a study is bounded here: replies per attempt, attempts per run, runs, lost jobs, refusals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.core.state import Run, State, next_call
+from agent.core.text import duration, plural
+from agent.core.triage import CODER, STOPPED
+
+WRITING_TIME = 0.2  # share of --max-time that is kept for plots, notes and paper
+LOST_JOBS = 3  # per run and session
+NOTES_TURNS = 2
+IDLE_RUNS = 2  # runs in a row that ended without anything to run
+COMPLETIONS_REFUSED = 1
+
+
+@dataclass(frozen=True)
+class Settle:
+    """Make the working tree follow `state.head`."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    call: str
+    action: str
+    run: str
+    turn: int
+
+
+@dataclass(frozen=True)
+class ReadReply:
+    call: str
+
+
+@dataclass(frozen=True)
+class Launch:
+    run: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Await:
+    run: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    run: str
+
+
+@dataclass(frozen=True)
+class FreezePlan:
+    pass
+
+
+@dataclass(frozen=True)
+class CloseRun:
+    run: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Conclude:
+    reason: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Nothing more to do in this session."""
+
+    exit_code: int
+    why: str
+    hint: str = ""
+
+
+Action = Settle | Ask | ReadReply | Launch | Await | Judge | FreezePlan | CloseRun | Conclude | Stop
+
+
+def decide(state: State, elapsed: float) -> Action:
+    for rule in RULES:
+        action = rule(state, elapsed)
+        if action is not None:
+            return action
+    return Conclude(_reason(state, elapsed))
+
+
+def time_left(state: State, elapsed: float) -> float | None:
+    limit = state.settings.max_time
+    return None if limit is None else limit - elapsed
+
+
+def experiment_over(state: State, elapsed: float) -> bool:
+    if state.completed or _idle(state) or _time_for_writing(state, elapsed):
+        return True
+    return state.current is None and len(state.tried) >= state.settings.max_runs
+
+
+def _time_for_writing(state: State, elapsed: float) -> bool:
+    limit = state.settings.max_time
+    return limit is not None and elapsed >= limit * (1 - WRITING_TIME)
+
+
+def _idle(state: State) -> bool:
+    """The coder has stopped to change anything: the last runs closed before there was an attempt."""
+    last = state.tried[-IDLE_RUNS:]
+    return len(last) == IDLE_RUNS and all(r.status == "closed" and not r.attempts for r in last)
+
+
+def _reason(state: State, elapsed: float) -> str:
+    if state.completed:
+        return "completed"
+    if _idle(state):
+        return "no_edits"
+    return "time" if _time_for_writing(state, elapsed) else "max_runs"
+
+
+def _human_edit(state: State, elapsed: float) -> Action | None:
+    if state.edited is None:
+        return None
+    files = ", ".join(state.edited.files)
+    return Stop(
+        5,
+        f"{files} changed by hand; your version is kept",
+        "Go on from it with `resume --take`, or put it aside with `resume --stash`.",
+    )
+
+
+def _settle(state: State, elapsed: float) -> Action | None:
+    return None if state.settled else Settle()
+
+
+def _over(state: State, elapsed: float) -> Action | None:
+    if not state.ended:
+        return None
+    said = {
+        "completed": "the coder has nothing more to try",
+        "max_runs": f"all {plural(state.settings.max_runs, 'run')} are used",
+        "time": f"the time limit of {duration(state.settings.max_time or 0)} is reached",
+        "no_edits": "the coder made no more usable changes",
+        "stopped": "stopped by a person",
+    }[state.ended]
+    if state.ended == "time":
+        return Stop(3, said, "Go on with `resume --max-time …` and a higher limit.")
+    hint = "" if state.ended == "completed" else "Go on with `resume --max-runs …`."
+    return Stop(0, said, hint) if state.good else Stop(1, f"{said}; no run gave a usable result", hint)
+
+
+def _job_under_way(state: State, elapsed: float) -> Action | None:
+    for run in state.runs.values():
+        attempt = run.attempt
+        if attempt and not attempt.judged:
+            return Judge(run.name) if attempt.outcome is not None else Await(run.name)
+    return None
+
+
+def _held(state: State, elapsed: float) -> Action | None:
+    if state.held:
+        return Stop(2, state.held, "Mend it, then `resume`: the study goes on where it stopped.")
+    run = next((r for r in state.runs.values() if _lost_in_session(state, r) >= LOST_JOBS), None)
+    if run is None:
+        return None
+    return Stop(
+        4, f"{run.name} was lost {LOST_JOBS} times: {run.attempts[-1].evidence}", "Look at the machine, then `resume`."
+    )
+
+
+def _lost_in_session(state: State, run: Run) -> int:
+    return sum(a.blame == "lost" and a.launched >= state.session for a in run.attempts)
+
+
+def _stopping(state: State, elapsed: float) -> Action | None:
+    return Conclude("stopped") if state.stopping == "study" else None
+
+
+def _call_under_way(state: State, elapsed: float) -> Action | None:
+    call = state.waiting_call
+    if call is None:
+        return None
+    return ReadReply(call.name) if call.replied else Ask(call.name, call.action, call.run, call.turn)
+
+
+def _baselines(state: State, elapsed: float) -> Action | None:
+    for name in state.baselines:
+        run = state.runs.get(name)
+        if run is None or run.status != "good":
+            return Launch(name, len(run.attempts) + 1 if run else 1)
+    return None
+
+
+def _plan(state: State, elapsed: float) -> Action | None:
+    return FreezePlan() if state.plan is None else None
+
+
+def _next_run(state: State, elapsed: float) -> Action | None:
+    run = state.current
+    if run is not None and (reason := _close_reason(state, run)):
+        return CloseRun(run.name, reason)
+    if experiment_over(state, elapsed):
+        return None
+    if run is None:
+        return Ask(next_call(state, "edit"), "edit", f"run_{len(state.tried) + 1}", 1)
+    if run.status == "ready":
+        return Launch(run.name, len(run.attempts) + 1)
+    return Ask(next_call(state, "edit"), "edit", run.name, run.turns + 1)
+
+
+def _close_reason(state: State, run: Run) -> str:
+    last = run.attempt
+    if last and last.blame == STOPPED:
+        return "stopped by a person"
+    if run.status != "open":
+        return ""
+    failures = run.blamed(*CODER)
+    if failures >= state.settings.attempts_per_run:
+        return f"failed {plural(failures, 'time')}, last: {last.evidence if last else ''}"
+    if state.completed:
+        return f"given up by the coder after {plural(failures, 'failed attempt')}: {last.evidence if last else ''}"
+    if run.turns_since >= state.settings.turns_per_attempt:
+        problem = run.problems[0] if run.problems else "the replies changed nothing that can be run"
+        return f"no usable change in {plural(run.turns_since, 'reply', 'replies')}: {problem}"
+    return ""
+
+
+def _notes(state: State, elapsed: float) -> Action | None:
+    """The last run's results always reach the notes, and the coder is asked to explain them."""
+    left = time_left(state, elapsed)
+    due = [run for run in state.good if run.name not in state.noted]
+    if not due or (left is not None and left <= 0):
+        return None
+    asked = sum(c.action == "notes" and c.run == due[-1].name for c in state.calls.values())
+    if asked >= NOTES_TURNS:
+        return None
+    return Ask(next_call(state, "notes"), "notes", due[-1].name, asked + 1)
+
+
+RULES: tuple[Callable[[State, float], Action | None], ...] = (
+    _human_edit,
+    _settle,
+    _over,
+    _job_under_way,
+    _held,
+    _stopping,
+    _call_under_way,
+    _baselines,
+    _plan,
+    _next_run,
+    _notes,
+)

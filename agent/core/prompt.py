@@ -1,0 +1,56 @@
+"""What a model is asked and what it answers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One request, complete in itself. The stable part comes first, so that a provider's prompt cache can hit."""
+
+    call: str  # 0007-edit: names the files of this call everywhere
+    action: str
+    run: str
+    turn: int
+    stable: str  # the same for the whole study: rules, idea, template
+    files: tuple[tuple[str, str], ...]  # the editable files as they are now
+    request: str  # what is asked this time
+
+    def text(self) -> str:
+        """Everything as one text, for people and for plain models."""
+        return (
+            "\n\n".join(
+                [self.stable.strip(), *(_fenced(name, text) for name, text in self.files), self.request.strip()]
+            )
+            + "\n"
+        )
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text().encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Prompt:
+        return Prompt(**{**data, "files": tuple((name, text) for name, text in data["files"])})
+
+
+@dataclass(frozen=True)
+class Reply:
+    text: str
+    model: str
+    usage: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def _fenced(name: str, text: str) -> str:
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    ending = "" if text.endswith("\n") or not text else "\n"
+    return f"{name}\n{fence}\n{text}{ending}{fence}"

@@ -1,0 +1,49 @@
+"""What a reply says besides its blocks: the control words on lines of their own, and its first sentence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from agent.core.text import shorten
+
+_OPENS = re.compile(r"^\s*<{5,9}\s*SEARCH")
+_CLOSES = re.compile(r"^\s*>{5,9}\s*REPLACE")
+_BASE = re.compile(r"^\W*BASE:\W*(run_[a-z0-9_]+)\W*$", re.MULTILINE)
+_DONE = re.compile(r"^\W*ALL_COMPLETED\W*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Words:
+    completed: bool
+    base: str
+    summary: str
+
+
+def words(reply: str) -> Words:
+    prose = outside_blocks(reply)
+    base = _BASE.findall(prose)
+    return Words(bool(_DONE.search(prose)), base[-1] if base else "", _summary(prose))
+
+
+def outside_blocks(reply: str) -> str:
+    """The reply without what stands between SEARCH and REPLACE markers."""
+    kept: list[str] = []
+    inside = False
+    for line in reply.splitlines():
+        if _OPENS.match(line):
+            inside = True
+        elif _CLOSES.match(line):
+            inside = False
+        elif not inside:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def _summary(prose: str) -> str:
+    """The first line that is a sentence: no heading, fence, control word or file name."""
+    for line in prose.splitlines():
+        text = line.strip().strip("*_").strip()
+        if len(text.split()) >= 3 and not text.startswith(("#", "`", "BASE:", "ALL_COMPLETED", "<", "|")):
+            return shorten(text, 72)
+    return ""

@@ -1,0 +1,338 @@
+"""The state of a study: a fold of its journal, `apply(state, entry) → state`. Nothing else may change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from agent.core import events as e
+from agent.core.config import Settings
+from agent.core.layout import run_of_notes
+from agent.core.triage import AGAIN, STOPPED
+
+
+@dataclass(frozen=True)
+class Call:
+    name: str
+    action: str
+    run: str
+    turn: int
+    model: str
+    replied: bool = False  # the reply is stored
+    read: bool = False  # and has been acted upon
+    usage: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    number: int
+    head: str
+    launched: float
+    seeds: tuple[int, ...] = ()
+    outcome: dict[str, Any] | None = None
+    blame: str = ""
+    evidence: str = ""
+    accepted: bool = False
+
+    @property
+    def judged(self) -> bool:
+        return self.accepted or bool(self.blame)
+
+
+@dataclass(frozen=True)
+class Run:
+    name: str
+    baseline: bool
+    parent: str  # the run whose code it started from
+    status: str = "open"  # open → ready (an edit waits to be run) → good | closed
+    summary: str = ""
+    turns: int = 0
+    turns_since: int = 0  # since the last attempt
+    attempts: tuple[Attempt, ...] = ()
+    kept: tuple[dict[str, Any], ...] = ()  # good blocks of rejected replies
+    problems: tuple[str, ...] = ()  # of the last reply
+    refusal: str = ""  # why ALL_COMPLETED was refused, or what a change that starts no run was
+    base: str = ""  # asked for by the coder, not yet in the tree
+    feedback: str = ""  # of the last failed attempt
+    head: str = ""  # the commit with its results
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+    closed: str = ""  # the reason
+    source: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def attempt(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def number(self) -> int:
+        return 0 if self.baseline else int(self.name.removeprefix("run_"))
+
+    def blamed(self, *kinds: str) -> int:
+        return sum(a.blame in kinds for a in self.attempts)
+
+
+@dataclass(frozen=True)
+class State:
+    name: str = ""
+    profile: str = ""
+    created: float = 0.0
+    seq: int = 0
+    last: float = 0.0
+    version: str = ""
+    settings: Settings = field(default_factory=Settings)
+    baselines: tuple[str, ...] = ()
+    plan: dict[str, Any] | None = None
+    deviations: tuple[e.PlanDeviated, ...] = ()
+    head: str = ""
+    previous: str = ""  # what the tree followed before `head`
+    settled: bool = True
+    runs: dict[str, Run] = field(default_factory=dict)
+    calls: dict[str, Call] = field(default_factory=dict)
+    noted: frozenset[str] = frozenset()  # runs whose notes the coder has written
+    completed: bool = False
+    completions_refused: int = 0
+    held: str = ""  # why this session cannot go on
+    held_blame: str = ""
+    edited: e.HumanEdited | None = None  # waiting for --take or --stash
+    interventions: tuple[tuple[float, str], ...] = ()
+    hints: tuple[e.HumanNoted, ...] = ()  # for the next prompt, or for all
+    slips: frozenset[str] = frozenset()
+    stopping: str = ""  # "run" or "study"
+    ended: str = ""
+    spent: float = 0.0  # seconds of work in sessions before this one
+    session: float = 0.0  # when this one began
+
+    @property
+    def good(self) -> list[Run]:
+        return [r for r in self.runs.values() if r.status == "good" and not r.baseline]
+
+    @property
+    def tried(self) -> list[Run]:
+        return [r for r in self.runs.values() if not r.baseline]
+
+    @property
+    def reference(self) -> Run | None:
+        """The baseline that runs are judged against, once measured."""
+        run = self.runs.get(self.baselines[0]) if self.baselines else None
+        return run if run and run.status == "good" else None
+
+    @property
+    def current(self) -> Run | None:
+        return next((r for r in self.runs.values() if r.status in ("open", "ready")), None)
+
+    @property
+    def last_good(self) -> Run | None:
+        return self.good[-1] if self.good else self.reference
+
+    @property
+    def waiting_call(self) -> Call | None:
+        return next((c for c in self.calls.values() if not c.read), None)
+
+    def elapsed(self, now: float) -> float:
+        """Seconds of work: sessions only, not the nights between them."""
+        return self.spent + max(0.0, now - self.session)
+
+
+def fold(entries: Iterable[e.Entry]) -> State:
+    state = State()
+    for entry in entries:
+        state = apply(state, entry)
+    return state
+
+
+def apply(state: State, entry: e.Entry) -> State:
+    handler = _HANDLERS[type(entry.event)]
+    after: State = handler(state, entry.event, entry.at)
+    head = getattr(entry.event, "head", "")
+    if head and not isinstance(entry.event, (e.StudyCreated, e.WorkspaceSettled, e.RunLaunched)) and head != state.head:
+        # a tree that has not followed the last head yet still shows what came before it
+        after = replace(after, head=head, previous=state.head if state.settled else state.previous, settled=False)
+    return replace(after, seq=entry.seq, last=entry.at)
+
+
+def next_call(state: State, action: str) -> str:
+    return f"{len(state.calls) + 1:04d}-{action}"
+
+
+def _created(state: State, event: e.StudyCreated, at: float) -> State:
+    return replace(state, name=event.name, profile=event.profile, baselines=event.baselines, created=at,
+                   head=event.head, previous=event.head, session=at, version=event.version)  # fmt: skip
+
+
+def _opened(state: State, event: e.StudyOpened, at: float) -> State:
+    spent = state.spent + max(0.0, state.last - state.session)
+    kept_end = "" if event.reopen or state.ended in ("stopped", "time") else state.ended
+    return replace(state, settings=event.settings, version=event.version, spent=spent, session=at, held="", held_blame="",
+                   stopping="run" if state.stopping == "run" else "", ended=kept_end, completed=state.completed and not event.reopen)  # fmt: skip
+
+
+def _ended(state: State, event: e.StudyEnded, at: float) -> State:
+    return replace(state, ended=event.reason)
+
+
+def _plan_frozen(state: State, event: e.PlanFrozen, at: float) -> State:
+    return replace(state, plan={**event.plan, "sha256": event.sha256})
+
+
+def _deviated(state: State, event: e.PlanDeviated, at: float) -> State:
+    return replace(state, deviations=(*state.deviations, event))
+
+
+def _settled(state: State, event: e.WorkspaceSettled, at: float) -> State:
+    return replace(state, previous=event.head, settled=True)
+
+
+def _asked(state: State, event: e.CallAsked, at: float) -> State:
+    call = Call(event.call, event.action, event.run, event.turn, event.model)
+    hints = tuple(h for h in state.hints if h.keep)
+    state = replace(state, calls={**state.calls, event.call: call}, hints=hints)
+    if event.action != "edit":
+        return state
+    run = state.runs.get(event.run) or _new_run(state, event.run)
+    return _put(state, replace(run, turns=event.turn, turns_since=run.turns_since + 1))
+
+
+def _new_run(state: State, name: str) -> Run:
+    parent = state.last_good
+    return Run(name, name in state.baselines, parent.name if parent else "")
+
+
+def _replied(state: State, event: e.CallReplied, at: float) -> State:
+    call = replace(state.calls[event.call], replied=True, usage=event.usage, model=event.model)
+    return replace(state, calls={**state.calls, event.call: call})
+
+
+def _read(state: State, name: str) -> State:
+    return replace(state, calls={**state.calls, name: replace(state.calls[name], read=True)})
+
+
+def _rejected(state: State, event: e.EditRejected, at: float) -> State:
+    state = _read(state, event.call)
+    if event.run not in state.runs or state.calls[event.call].action != "edit":
+        return state
+    run = state.runs[event.run]
+    return _put(state, replace(run, problems=event.problems, kept=event.kept, refusal="", base=event.base or run.base))
+
+
+def _committed(state: State, event: e.EditCommitted, at: float) -> State:
+    state = _note_files(_read(state, event.call), event.files)
+    if state.calls[event.call].action != "edit":
+        return state
+    run = state.runs[event.run]
+    ready = event.starts_run
+    run = replace(run, problems=(), kept=(), base="", parent=event.base or run.parent,
+                  summary=event.summary if ready else run.summary, status="ready" if ready else "open",
+                  refusal="" if ready else "idle")  # fmt: skip
+    return _put(state, run)
+
+
+def _note_files(state: State, files: tuple[str, ...]) -> State:
+    written = {run_of_notes(path) for path in files} & set(state.runs)
+    return replace(state, noted=state.noted | written)
+
+
+def _base_chosen(state: State, event: e.BaseChosen, at: float) -> State:
+    run = state.runs[event.run]
+    run = replace(run, parent=event.base, base="", problems=(), kept=(), refusal="base")
+    return _put(_note_files(_read(state, event.call), event.files), run)
+
+
+def _completed(state: State, event: e.CoderCompleted, at: float) -> State:
+    state = _note_files(_read(state, event.call), event.files)
+    runs = dict(state.runs)
+    run = runs.get(event.run)
+    if run and not run.attempts:
+        del runs[event.run]  # it was only asked for
+    return replace(state, runs=runs, completed=True)
+
+
+def _completion_refused(state: State, event: e.CompletionRefused, at: float) -> State:
+    state = replace(_read(state, event.call), completions_refused=state.completions_refused + 1)
+    return _put(state, replace(state.runs[event.run], problems=(), refusal=event.reason))
+
+
+def _launched(state: State, event: e.RunLaunched, at: float) -> State:
+    run = state.runs.get(event.run) or _new_run(state, event.run)
+    attempt = Attempt(event.attempt, event.head, at, event.seeds)
+    return _put(state, replace(run, attempts=(*run.attempts, attempt)))
+
+
+def _run_ended(state: State, event: e.RunEnded, at: float) -> State:
+    return _put_attempt(state, event.run, outcome=event.outcome)
+
+
+def _accepted(state: State, event: e.RunAccepted, at: float) -> State:
+    if event.attempt:
+        state = _put_attempt(state, event.run, accepted=True)
+    run = state.runs.get(event.run) or _new_run(state, event.run)
+    return _put(state, replace(run, status="good", head=event.head, metrics=event.metrics, seconds=event.seconds,
+                               source=event.source, warnings=event.warnings, feedback=""))  # fmt: skip
+
+
+def _failed(state: State, event: e.RunFailed, at: float) -> State:
+    state = _put_attempt(state, event.run, blame=event.blame, evidence=event.evidence)
+    run = state.runs[event.run]
+    if event.feedback:  # the coder's turn
+        run = replace(run, status="open", turns_since=0, feedback=event.feedback, refusal="")
+    elif event.blame not in AGAIN and (run.baseline or event.blame != STOPPED):
+        state = replace(state, held=event.evidence, held_blame=event.blame)
+    stopping = "" if state.stopping == "run" else state.stopping
+    return replace(_put(state, run), stopping=stopping)
+
+
+def _closed(state: State, event: e.RunClosed, at: float) -> State:
+    stopping = "" if state.stopping == "run" else state.stopping
+    run = replace(state.runs[event.run], status="closed", closed=event.reason)
+    return replace(_put(state, run), stopping=stopping)
+
+
+def _human_edited(state: State, event: e.HumanEdited, at: float) -> State:
+    return replace(state, edited=event)
+
+
+def _human_took(state: State, event: e.HumanTook, at: float) -> State:
+    state = _note_files(replace(state, edited=None), event.files)
+    return _intervened(state, at, f"took over a person's edit of {', '.join(event.files)}")
+
+
+def _human_stashed(state: State, event: e.HumanStashed, at: float) -> State:
+    return _intervened(replace(state, edited=None), at, f"put a person's edit of {', '.join(event.files)} aside")
+
+
+def _human_noted(state: State, event: e.HumanNoted, at: float) -> State:
+    state = replace(state, hints=(*state.hints, event), slips=state.slips | {event.slip})
+    return _intervened(state, at, f"hint: {event.text}")
+
+
+def _human_stopped(state: State, event: e.HumanStopped, at: float) -> State:
+    state = replace(state, stopping=event.what, slips=state.slips | {event.slip})
+    return _intervened(state, at, f"stopped the {event.what}")
+
+
+def _intervened(state: State, at: float, what: str) -> State:
+    return replace(state, interventions=(*state.interventions, (at, what)))
+
+
+def _put(state: State, run: Run) -> State:
+    return replace(state, runs={**state.runs, run.name: run})
+
+
+def _put_attempt(state: State, name: str, **changes: Any) -> State:
+    run = state.runs[name]
+    *before, last = run.attempts
+    return _put(state, replace(run, attempts=(*before, replace(last, **changes))))
+
+
+_HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
+    e.StudyCreated: _created, e.StudyOpened: _opened, e.StudyEnded: _ended,
+    e.PlanFrozen: _plan_frozen, e.PlanDeviated: _deviated, e.WorkspaceSettled: _settled,
+    e.CallAsked: _asked, e.CallReplied: _replied,
+    e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base_chosen,
+    e.CoderCompleted: _completed, e.CompletionRefused: _completion_refused,
+    e.RunLaunched: _launched, e.RunEnded: _run_ended, e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed,
+    e.HumanEdited: _human_edited, e.HumanTook: _human_took, e.HumanStashed: _human_stashed,
+    e.HumanNoted: _human_noted, e.HumanStopped: _human_stopped,
+}  # fmt: skip

@@ -1,0 +1,120 @@
+"""How a job ended → who has to act. One row per kind; unknown means "not the coder's fault".
+
+The rows here are those that need no reading of logs beyond the traceback; a later part adds the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.core.job import Outcome
+from agent.core.text import duration, shorten
+
+CODER = ("code", "resource", "contract", "sealed")  # goes back to the coder and counts as an attempt
+AGAIN = ("lost", "interrupted")  # the same job again; the coder is never told
+STOPPED = "stopped"  # a person ended the run
+HELD = ("environment", "unknown")  # stop and tell the user
+
+
+@dataclass(frozen=True)
+class Blame:
+    kind: str
+    evidence: str  # one line
+    detail: str = ""  # several lines, for the coder
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that is known about an attempt that gave no usable result."""
+
+    outcome: Outcome
+    stdout: str
+    stderr: str
+    problems: tuple[str, ...] = ()  # of final_info.json
+    touched: tuple[str, ...] = ()  # frozen files that are not what they were
+    seconds_allowed: float = 0.0
+    asked_by: str = ""  # "person" or "study", when the job was stopped on request
+    editable: Callable[[str], bool] = lambda path: True
+    sources: Callable[[str], str] = lambda path: ""
+
+
+def blame(case: Case) -> Blame:
+    out = case.outcome
+    if case.touched:
+        files = ", ".join(case.touched)
+        return Blame(
+            "sealed",
+            f"the run changed frozen files: {files}",
+            "They were put back. The experiment must not write to them.",
+        )
+    if out.ending == "stopped":
+        return Blame(STOPPED if case.asked_by == "person" else "interrupted", out.detail or "stopped on request")
+    if out.ending == "lost":
+        return Blame("lost", out.detail or "the launcher died before the job ended")
+    if out.ending == "unstartable":
+        return Blame("environment", out.detail or "the job could not be started")
+    if out.ending == "timeout":
+        said = f"did not end within {duration(case.seconds_allowed)} and was killed"
+        return Blame("resource", said, _streams(case))
+    if out.exit_code == 0:
+        first = case.problems[0] if case.problems else "no usable final_info.json"
+        return Blame("contract", shorten(first, 200), "\n".join(f"- {p}" for p in case.problems[:30]))
+    if out.signal is not None:
+        return Blame("code", f"{out.command} was ended by signal {out.signal}", _streams(case))
+    trace = last_traceback(case.stderr)
+    evidence = trace[-1].strip() if trace else f"{out.command} ended with exit code {out.exit_code}"
+    return Blame("code", shorten(evidence, 200), _explain(case, trace))
+
+
+_FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.*))?$')
+
+
+def last_traceback(stderr: str) -> list[str]:
+    """The lines of the last traceback, the exception's own lines included; a SyntaxError's too."""
+    lines = stderr.splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    if not starts:
+        return []
+    start = starts[-1]
+    end = next(
+        (i + 1 for i in range(start + 1, len(lines)) if lines[i] and not lines[i].startswith((" ", "\t", "Traceback"))),
+        len(lines),
+    )
+    return lines[start:end]
+
+
+def _explain(case: Case, trace: list[str]) -> str:
+    """The exception, the frames of editable files with their source lines, and what was printed last."""
+    frames = [m.groupdict() for line in trace if (m := _FRAME.match(line))]
+    parts = []
+    for frame in frames:
+        name = _relative(frame["path"])
+        if not name or not case.editable(name):
+            continue
+        source = case.sources(name).splitlines()
+        at = int(frame["line"])
+        around = [
+            f"{'>' if n == at else ' '} {n:4d} | {source[n - 1]}"
+            for n in range(max(1, at - 3), min(len(source), at + 2) + 1)
+        ]
+        parts.append(f"{name}, line {at}, in {frame['function'] or 'module'}:\n" + "\n".join(around))
+    if trace and not parts:
+        parts.append("No frame of an editable file is in the traceback. Its end:\n" + "\n".join(trace[-12:]))
+    return "\n\n".join([*parts[-4:], _streams(case, with_stderr=not trace)]).strip()
+
+
+def _relative(path: str) -> str:
+    """Experiments run inside the study folder, so their own frames are relative or end in a known relative path."""
+    return path.removeprefix("./") if not path.startswith("/") else path.rsplit("/", 1)[-1]
+
+
+def _streams(case: Case, with_stderr: bool = True) -> str:
+    texts = [("Last output", case.stdout)] + ([("Last error output", case.stderr)] if with_stderr else [])
+    return "\n\n".join(f"{title}:\n{_tail(text)}" for title, text in texts if text.strip())
+
+
+def _tail(text: str, lines: int = 15, characters: int = 1500) -> str:
+    clean = [line.rsplit("\r", 1)[-1].rstrip() for line in text.splitlines()]  # of a progress bar only its last state
+    return "\n".join([line for line in clean if line][-lines:])[-characters:]
