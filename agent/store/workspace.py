@@ -1,0 +1,265 @@
+"""The study's git repository. Commits are built beside the working tree; the tree follows them file by file.
+
+So a crash leaves either the old tree, the new one, or a mixture of the two, and never a half-written file; and whatever
+is in neither is a person's edit, which is kept. Every change is one commit on `main`, which only grows.
+git is called as a program with the user's configuration, hooks and GIT_* variables out of reach, and with its folders
+named explicitly: an outer repository is never read or written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.core.errors import InfrastructureError, InputProblem
+from agent.core.template import OUTPUTS
+from agent.store import files
+
+MAIN = "refs/heads/main"
+TOOL = ("ai-scientist", "ai-scientist@localhost")
+_NOT_OURS = ("*~", "*.swp", "*.pyc", "*.pyo")  # droppings of editors and interpreters
+_EXCLUDE = "/.study/\n__pycache__/\n*.pyc\n*.pt\n*.pth\n*.npy\n*.npz\n*.safetensors\n*.ckpt\n*.bin\n*.h5\n*.pkl\n"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How the working tree differs from a commit: new content by path, None where the file is gone."""
+
+    changes: dict[str, bytes | None]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return tuple(sorted(self.changes))
+
+
+class Workspace:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._trees: dict[str, dict[str, str]] = {}
+
+    @staticmethod
+    def create(root: Path, content: Mapping[str, bytes], message: str, at: float) -> tuple[Workspace, str]:
+        """A new repository with one commit, and the tree that belongs to it."""
+        workspace = Workspace(root)
+        root.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["git", "init", "-q", "-b", "main", "--template=", str(root)],
+            check=True,
+            env=_environment(),
+            capture_output=True,
+        )
+        files.write(root / ".git" / "info" / "exclude", _EXCLUDE)
+        head = workspace.commit("", dict(content), message, at)
+        workspace._follow("", head, {})
+        return workspace, head
+
+    # --- commits ---------------------------------------------------------------------------------------------------
+
+    def commit(
+        self, parent: str, changes: Mapping[str, bytes | None], message: str, at: float, author: tuple[str, str] = TOOL
+    ) -> str:
+        """A commit object: not yet on `main`, not yet in the tree. The same arguments give the same commit."""
+        who = f"{_plain(author[0])} <{_plain(author[1])}> {int(at)} +0000"
+        text = message.encode()
+        parts = [
+            f"commit refs/ai-scientist/last\nmark :1\nauthor {who}\ncommitter {who}\ndata {len(text)}\n".encode(),
+            text,
+            b"\n",
+        ]
+        parts.append(f"from {parent}\n".encode() if parent else b"")
+        for path, content in sorted(changes.items()):
+            if content is None:
+                parts.append(f"D {_quoted(path)}\n".encode())
+            else:
+                parts += [f"M 100644 inline {_quoted(path)}\ndata {len(content)}\n".encode(), content, b"\n"]
+        out = self._git(
+            "fast-import", "--quiet", "--done", "--force", stdin=b"".join([*parts, b"\nget-mark :1\ndone\n"])
+        )
+        return out.decode().strip()
+
+    def tree(self, commit: str) -> dict[str, str]:
+        """Path → blob of a commit."""
+        if not commit:
+            return {}
+        if commit not in self._trees:
+            rows = (
+                self._git("ls-tree", "-r", "-z", "--full-tree", commit).decode("utf-8", "surrogateescape").split("\0")
+            )
+            self._trees[commit] = {row.split("\t", 1)[1]: row.split("\t", 1)[0].split()[2] for row in rows if row}
+        return self._trees[commit]
+
+    def read(self, commit: str, paths: Iterable[str] | None = None) -> dict[str, bytes]:
+        """Contents at a commit, of all files or of those named that exist."""
+        tree = self.tree(commit)
+        wanted = [p for p in (tree if paths is None else paths) if p in tree]
+        if not wanted:
+            return {}
+        out = self._git("cat-file", "--batch", stdin="".join(f"{tree[p]}\n" for p in wanted).encode())
+        contents, at = {}, 0
+        for path in wanted:
+            header = out.index(b"\n", at)
+            size = int(out[at:header].split()[2])
+            contents[path] = out[header + 1 : header + 1 + size]
+            at = header + 1 + size + 1
+        return contents
+
+    # --- the working tree ------------------------------------------------------------------------------------------
+
+    def drift(self, head: str, previous: str = "") -> Drift:
+        """What in the tree is neither in `head` nor, where the tree has yet to follow, in `previous`."""
+        now, before = self.tree(head), self.tree(previous)
+        changes: dict[str, bytes | None] = {}
+        for path in {*now, *before}:
+            content = self._content(path)
+            found = _blob(content) if content is not None else None
+            if found != now.get(path) and not (previous and found == before.get(path)):
+                changes[path] = content
+        changes.update({path: self._content(path) for path in self._extra({*now, *before})})
+        return Drift(changes)
+
+    def settle(self, previous: str, head: str, tags: Mapping[str, str]) -> Drift:
+        """Make tree, `main` and tags follow `head`. A file that a person changed is left as it is and reported."""
+        conflict = self.drift(head, previous)
+        if not conflict.changes:
+            self._follow(previous, head, tags)
+        return conflict
+
+    def _follow(self, previous: str, head: str, tags: Mapping[str, str]) -> None:
+        now, before = self.tree(head), self.tree(previous)
+        contents = self.read(
+            head, [p for p, blob in now.items() if before.get(p) != blob or not (self.root / p).exists()]
+        )
+        for path, content in contents.items():
+            files.write(self.root / path, content)
+        for path in before.keys() - now.keys():
+            (self.root / path).unlink(missing_ok=True)
+        self._point(previous, head, tags)
+
+    def restore(self, head: str, paths: Iterable[str], aside: Path) -> None:
+        """Put files back as they are in `head`; what was there instead goes to `aside`."""
+        known = self.read(head, paths)
+        for path in paths:
+            target = self.root / path
+            if target.exists() or target.is_symlink():
+                (aside / path).parent.mkdir(parents=True, exist_ok=True)
+                target.replace(aside / path)
+            if path in known:
+                files.write(target, known[path])
+
+    def keep(self, head: str, drift: Drift, at: float, number: int) -> str:
+        """A person's version as a commit under refs/people/, so that nothing can lose it."""
+        saved = self.commit(head, drift.changes, f"By hand: {', '.join(drift.files)}", at, self.identity())
+        self._git("update-ref", f"refs/people/{number}", saved)
+        return saved
+
+    def identity(self) -> tuple[str, str]:
+        """The user's own git identity, for what a person did."""
+
+        def setting(key: str, otherwise: str) -> str:
+            done = subprocess.run(
+                ["git", "config", "--get", key], cwd=self.root, capture_output=True, text=True, env=_without_git()
+            )
+            return done.stdout.strip() or otherwise
+
+        user = os.environ.get("USER") or "user"
+        return setting("user.name", user), setting("user.email", f"{user}@localhost")
+
+    def diff(self, old: str, new: str, paths: Iterable[str] = ()) -> str:
+        return self._git("diff", "--no-color", "--no-ext-diff", old, new, "--", *paths).decode("utf-8", "replace")
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _content(self, path: str) -> bytes | None:
+        target = self.root / path
+        try:
+            return target.readlink().as_posix().encode() + b"\0link" if target.is_symlink() else target.read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def _extra(self, known: set[str]) -> list[str]:
+        """Files that no commit has and that are no outputs: a person's new file, or something a run left behind."""
+        found: list[str] = []
+        stack = [self.root]
+        while stack:
+            for entry in sorted(stack.pop().iterdir()):
+                name = entry.relative_to(self.root).as_posix()
+                if entry.name.startswith(".") or any(Path(name).match(p) for p in OUTPUTS if "/" not in name):
+                    continue
+                if entry.is_dir() and not entry.is_symlink():
+                    if entry.name != "__pycache__":
+                        stack.append(entry)
+                elif name not in known and not any(entry.match(p) for p in _NOT_OURS):
+                    found.append(name)
+        return found
+
+    def _point(self, previous: str, head: str, tags: Mapping[str, str]) -> None:
+        lines = [f"update {MAIN} {head}", *(f"update refs/tags/{tag} {commit}" for tag, commit in tags.items())]
+        self._wait_for_locks()
+        self._keep_other_commits(previous, head)
+        self._git("symbolic-ref", "HEAD", MAIN)
+        self._git("update-ref", "--stdin", stdin=("\n".join(lines) + "\n").encode())
+        self._git("read-tree", head)
+        self._git("update-index", "-q", "--refresh", check=False)
+
+    def _keep_other_commits(self, previous: str, head: str) -> None:
+        """Commits that a person put on `main` stay reachable when `main` moves on without them."""
+        there = self._git("rev-parse", "-q", "--verify", MAIN, check=False).decode().strip()
+        if there and there not in (previous, head):
+            self._git("update-ref", f"refs/people/main-{there[:12]}", there)
+
+    def _wait_for_locks(self, patience: float = 3.0) -> None:
+        """A lock file left by a git that was killed: wait a little in case it lives, then remove it."""
+        git = self.root / ".git"
+        until = time.monotonic() + patience
+        while left := [
+            p for p in (git / "index.lock", git / "HEAD.lock", *(git / "refs").rglob("*.lock")) if p.exists()
+        ]:
+            if time.monotonic() > until:
+                for path in left:
+                    path.unlink(missing_ok=True)
+            time.sleep(0.05)
+
+    def _git(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> bytes:
+        where = [f"--git-dir={self.root / '.git'}", f"--work-tree={self.root}"]
+        safe = ["-c", "safe.directory=*", "-c", "core.fsync=committed,loose-object", "-c", "core.quotePath=false"]
+        try:
+            done = subprocess.run(
+                ["git", *where, *safe, *arguments], input=stdin, capture_output=True, env=_environment(), cwd=self.root,
+                start_new_session=True,  # Ctrl-C is for us, not for a git in the middle of a write
+            )  # fmt: skip
+        except FileNotFoundError:
+            raise InputProblem("git is not installed", "Install git and start again.") from None
+        if check and done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise InfrastructureError(
+                f"git {arguments[0]} failed: {said[-1] if said else done.returncode}",
+                "See the study's .git folder; then `resume`.",
+            )
+        return done.stdout
+
+
+def _without_git() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+
+
+def _environment() -> dict[str, str]:
+    quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
+             "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}  # fmt: skip
+    return {**_without_git(), **quiet}
+
+
+def _blob(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _quoted(path: str) -> str:
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text if c not in "<>\n\0").strip() or "unknown"
