@@ -1,1 +1,1 @@
-"""What people look at."""
+"""What people and programs read about a study."""

@@ -1,0 +1,134 @@
+"""What this machine has of what the tool needs. Looks, changes nothing, asks no model, uses no network."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from agent.core.config import Settings
+from agent.core.errors import ScientistError
+
+_ROOM = 5 * 1024**3
+_PACKAGES = ("pydantic", "rich", "aider-chat", "litellm", "torch", "transformers", "datasets")
+
+
+@dataclass
+class Check:
+    state: str  # ok · optional (absent, and something works less well) · missing (needed)
+    what: str
+    found: str
+    fix: str = ""
+
+
+def examine(settings: Settings) -> list[Check]:
+    return [
+        _python(),
+        _git(),
+        _packages(),
+        _interpreter(settings),
+        _results(settings),
+        _gpu(),
+        _model(settings),
+        _sandbox(),
+        _latex(),
+    ]
+
+
+def _python() -> Check:
+    return Check("ok", "Python", f"{platform.python_version()} at {sys.executable}")
+
+
+def _git() -> Check:
+    path = shutil.which("git")
+    if not path:
+        return Check("missing", "git", "not found", "Install git (Debian: apt-get install git).")
+    version = subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip()
+    return Check("ok", "git", version)
+
+
+def _packages() -> Check:
+    absent, found = [], []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            absent.append(name)
+    if absent:
+        return Check("optional", "Packages", f"without {', '.join(absent)}", "`make setup` installs them all.")
+    return Check("ok", "Packages", ", ".join(found))
+
+
+def _interpreter(settings: Settings) -> Check:
+    from agent.runners.inspect import fingerprint
+
+    prefix = (settings.python,) if settings.python else (sys.executable,)
+    try:
+        found = fingerprint(prefix)
+    except ScientistError as error:
+        return Check("missing", "Experiment's Python", error.message, error.hint)
+    return Check(
+        "ok", "Experiment's Python", f"{found.python} at {found.executable}, torch {found.torch or 'not installed'}"
+    )
+
+
+def _results(settings: Settings) -> Check:
+    place = Path(settings.results).absolute()
+    while not place.exists():
+        place = place.parent
+    probe = place / ".ai-scientist-probe"
+    try:
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        return Check("missing", "Results folder", f"{settings.results}: {error.strerror}", "Choose another with -o.")
+    room = shutil.disk_usage(place).free
+    said = f"{settings.results}, {room / 1024**3:.0f} GiB free"
+    return (
+        Check("ok", "Results folder", said)
+        if room > _ROOM
+        else Check("optional", "Results folder", said, "Make room: runs may save weights.")
+    )
+
+
+def _gpu() -> Check:
+    if not shutil.which("nvidia-smi"):
+        return Check("optional", "GPU", "none found", "Profiles for a CPU work without one.")
+    done = subprocess.run(
+        ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"], capture_output=True, text=True
+    )
+    return Check(
+        "ok" if done.returncode == 0 else "optional",
+        "GPU",
+        done.stdout.strip().replace("\n", "; ") or "nvidia-smi fails",
+    )
+
+
+def _model(settings: Settings) -> Check:
+    from agent.llm.choose import CHOICES, choose
+
+    if not settings.model:
+        return Check("optional", "Model", "none chosen", f"Choose one with -m: {CHOICES}.")
+    try:
+        return Check("ok", "Model", choose(settings.model).name)
+    except ScientistError as error:
+        return Check("missing", "Model", error.message, error.hint)
+
+
+def _sandbox() -> Check:
+    return Check(
+        "optional",
+        "Sandbox",
+        "none: experiments run with your rights",
+        "Isolation comes with a later version; run only ideas that you trust.",
+    )
+
+
+def _latex() -> Check:
+    if shutil.which("latexmk") and shutil.which("pdflatex"):
+        return Check("ok", "LaTeX", "latexmk and pdflatex")
+    return Check("optional", "LaTeX", "not found", "Needed for PDFs only; `make system` installs it on Debian.")

@@ -1,0 +1,63 @@
+"""START HERE: the whole story on one page.
+
+A study is worked through by repeating four moves until there is nothing to do:
+
+    listen    messages in the inbox, and edits that a person made in the working tree
+    decide    the next action, from the state alone (core.policy, pure)
+    perform   the step for that action: it calls adapters and yields events; intents before acts, results after them
+    record    each event goes to the journal, and the state is the fold of the journal
+
+A crash at any point loses at most the step under way: the next session reads the journal and decides again.
+
+    idea + template ─ setup ─▶ study ─┐
+         ┌────────────────────────────┘
+         ▼
+    Launch → Await → Judge          baselines first, then each run
+    FreezePlan                      once the baseline is measured
+    Ask → ReadReply                 prompt → reply → commit, or the reasons why not
+    CloseRun                        too many failures: said in the notes, and on to the next
+    Settle                          the working tree follows the last commit
+    Conclude → Stop                 notes and summary are in the study's folder
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from agent.core import policy
+from agent.core.events import Event
+from agent.core.policy import Action, Stop, decide
+from agent.steps import ask, close, edit, human, run
+from agent.steps.desk import Desk
+
+STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
+    policy.Launch: run.launch,
+    policy.Await: run.wait,
+    policy.Judge: run.judge,
+    policy.FreezePlan: close.freeze_plan,
+    policy.Ask: ask.perform,
+    policy.ReadReply: edit.perform,
+    policy.CloseRun: close.close_run,
+    policy.Settle: human.settle,
+    policy.Conclude: close.conclude,
+}
+
+
+def work(desk: Desk) -> Stop:
+    """Go on until the study is done or cannot go on in this session."""
+    while True:
+        record_all(desk, human.listen(desk))
+        action = decide(desk.state, desk.elapsed())
+        if isinstance(action, Stop):
+            return action
+        record_all(desk, perform(desk, action))
+
+
+def perform(desk: Desk, action: Action) -> Iterator[Event]:
+    return STEPS[type(action)](desk, action)
+
+
+def record_all(desk: Desk, happened: Iterator[Event]) -> None:
+    for event in happened:
+        desk.record(event)

@@ -1,0 +1,102 @@
+"""What is said while a study runs: one line an event, or none. Pure; the CLI prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from agent.core import digest
+from agent.core import events as e
+from agent.core.job import Outcome
+from agent.core.state import State
+from agent.core.template import Template
+from agent.core.text import duration, shorten
+
+Line = tuple[str, str]  # tone (plain, good, bad, quiet), text
+
+
+def narrate(entry: e.Entry, before: State, after: State, template: Template) -> Line | None:
+    teller = _TELLERS.get(type(entry.event))
+    return teller(entry.event, after, template) if teller else None
+
+
+def _asked(event: e.CallAsked, state: State, template: Template) -> Line:
+    what = f"change for {event.run}" if event.action == "edit" else "notes"
+    turn = f" (turn {event.turn})" if event.turn > 1 else ""
+    return "quiet", f"{event.call}  asking for the {what}{turn}"
+
+
+def _rejected(event: e.EditRejected, state: State, template: Template) -> Line:
+    return "bad", f"{event.run}  change not applied: {shorten(event.problems[0].splitlines()[0], 110)}"
+
+
+def _committed(event: e.EditCommitted, state: State, template: Template) -> Line:
+    what = event.summary if event.starts_run else f"only {', '.join(event.files)} changed"
+    return "plain", f"{event.run}  {what}  [{event.head[:8]}]"
+
+
+def _base(event: e.BaseChosen, state: State, template: Template) -> Line:
+    return "plain", f"{event.run}  starts from {event.base}"
+
+
+def _completed(event: e.CoderCompleted, state: State, template: Template) -> Line:
+    return "plain", "the coder has nothing more to try"
+
+
+def _refused(event: e.CompletionRefused, state: State, template: Template) -> Line:
+    return "bad", f"{event.run}  {event.reason}"
+
+
+def _launched(event: e.RunLaunched, state: State, template: Template) -> Line:
+    seeds = f"{len(event.seeds)} seeds" if len(event.seeds) > 1 else "1 seed"
+    attempt = f", attempt {event.attempt}" if event.attempt > 1 else ""
+    return "quiet", f"{event.run}  started ({seeds}{attempt})"
+
+
+def _ended(event: e.RunEnded, state: State, template: Template) -> Line | None:
+    outcome = Outcome.from_json(event.outcome)
+    return ("quiet", f"{event.run}  {outcome.detail or outcome.ending}") if outcome.ending == "stopped" else None
+
+
+def _accepted(event: e.RunAccepted, state: State, template: Template) -> Line:
+    run, primary = (
+        state.runs[event.run],
+        (state.plan or {}).get("primary") or template.primary or next(iter(event.metrics), ""),
+    )
+    text = f"{event.run}  {primary} {digest.cell(run, primary, template)}"
+    if state.reference and not run.baseline:
+        text += f"  ({digest.difference(run, state.reference, primary, template)} against {state.reference.name})"
+    text += f"  {event.source}" if event.source else f"  in {duration(event.seconds)}"
+    return "good", text + "".join(f"\n    warning: {w}" for w in event.warnings)
+
+
+def _failed(event: e.RunFailed, state: State, template: Template) -> Line:
+    return "bad", f"{event.run}  attempt {event.attempt} failed ({event.blame}): {event.evidence}"
+
+
+def _closed(event: e.RunClosed, state: State, template: Template) -> Line:
+    return "bad", f"{event.run}  closed: {shorten(event.reason, 160)}"
+
+
+def _noted(event: e.HumanNoted, state: State, template: Template) -> Line:
+    return "plain", f"a hint for the coder: {shorten(event.text, 100)}"
+
+
+def _took(event: e.HumanTook, state: State, template: Template) -> Line:
+    return "plain", f"going on from your version of {', '.join(event.files)}  [{event.head[:8]}]"
+
+
+def _stashed(event: e.HumanStashed, state: State, template: Template) -> Line:
+    return "plain", f"your version of {', '.join(event.files)} is put aside  [{event.saved[:8]}]"
+
+
+def _deviated(event: e.PlanDeviated, state: State, template: Template) -> Line:
+    return "plain", f"plan: {event.what} was {event.planned}, now {event.now}"
+
+
+_TELLERS: dict[type, Callable[[Any, State, Template], Line | None]] = {
+    e.CallAsked: _asked, e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base,
+    e.CoderCompleted: _completed, e.CompletionRefused: _refused, e.RunLaunched: _launched, e.RunEnded: _ended,
+    e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted, e.HumanTook: _took,
+    e.HumanStashed: _stashed, e.PlanDeviated: _deviated,
+}  # fmt: skip

@@ -1,0 +1,47 @@
+"""A study as a stable JSON object, for programs: what `show --json` prints."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from agent.core.state import Run, State
+from agent.core.template import Template
+from agent.report import summary
+
+
+def record(state: State, template: Template, working: bool | None = None) -> dict[str, Any]:
+    best = summary.highest(state, template)
+    return {
+        "name": state.name,
+        "status": summary.status(state, working),
+        "ended": state.ended or None,
+        "profile": state.profile,
+        "plan": state.plan,
+        "deviations": [{"what": d.what, "planned": d.planned, "now": d.now} for d in state.deviations],
+        "head": state.head,
+        "seconds": round(state.elapsed(state.last), 3),
+        "calls": len(state.calls),
+        "usage": _usage(state),
+        "highest_mean": best.name if best else None,
+        "runs": [_run(run) for run in state.runs.values()],
+        "interventions": [{"at": at, "what": what} for at, what in state.interventions],
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    keys = ("name", "baseline", "parent", "status", "summary", "turns", "head", "metrics", "seconds", "source")
+    row = {key: getattr(run, key) for key in keys}
+    attempts = [
+        {k: v for k, v in asdict(a).items() if k in ("number", "head", "blame", "evidence", "accepted")}
+        for a in run.attempts
+    ]
+    return {**row, "closed": run.closed or None, "warnings": list(run.warnings), "attempts": attempts}
+
+
+def _usage(state: State) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for call in state.calls.values():
+        for key, value in call.usage.items():
+            total[key] = total.get(key, 0) + value
+    return total

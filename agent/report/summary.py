@@ -1,0 +1,126 @@
+"""A study in words: the ten-line summary (README.md and `show`) and notes.txt. Pure: state in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.core import digest
+from agent.core.layout import notes_file
+from agent.core.state import Run, State
+from agent.core.template import Template
+from agent.core.text import duration, plural, shorten
+
+
+def status(state: State, working: bool | None = None) -> str:
+    """Where the study is, in a few words. `working`: whether a process holds it right now (None: not known)."""
+    ended = {
+        "completed": "done: the coder has nothing more to try",
+        "max_runs": "done: all runs are used",
+        "time": "stopped by its time limit",
+        "no_edits": "ended: the coder made no more usable changes",
+        "stopped": "stopped by a person",
+    }
+    if state.edited:
+        return f"waiting: {', '.join(state.edited.files)} changed by hand (resume --take or --stash)"
+    if state.ended:
+        return ended[state.ended]
+    if state.held:
+        return f"held: {state.held}"
+    doing = _doing(state)
+    if working is None:
+        return doing
+    return f"working: {doing}" if working else f"interrupted: {doing}"
+
+
+def _doing(state: State) -> str:
+    run = state.current
+    call = state.waiting_call
+    if call:
+        return f"the coder is asked for {call.action} of {call.run} (turn {call.turn})"
+    if run and run.attempt and not run.attempt.judged:
+        return f"{run.name} is running (attempt {run.attempt.number})"
+    return f"at {run.name}" if run else "between runs"
+
+
+def facts(state: State, template: Template) -> list[tuple[str, str]]:
+    """The lines of the summary as (label, text)."""
+    primary = (state.plan or {}).get("primary", "")
+    good, closed = state.good, [r for r in state.tried if r.status == "closed"]
+    rows = [
+        ("Status", status(state)),
+        (
+            "Runs",
+            f"{len(good)} good, {len(closed)} failed, of at most {state.settings.max_runs}; profile {state.profile}",
+        ),
+    ]
+    if state.reference:
+        rows.append(
+            ("Baseline", f"{state.reference.name}: {primary} {digest.cell(state.reference, primary, template)}")
+        )
+    best = highest(state, template)
+    if best and state.reference:
+        change = digest.difference(best, state.reference, primary, template)
+        rows.append(
+            (
+                "Best mean",
+                f"{best.name}: {primary} {digest.cell(best, primary, template)} ({change}); not tested for noise",
+            )
+        )
+        rows.append(("It tried", best.summary or "–"))
+    rows.append(("Time", f"{duration(state.elapsed(state.last))} of work; {plural(len(state.calls), 'model call')}"))
+    if state.interventions:
+        rows.append(
+            (
+                "By hand",
+                f"{plural(len(state.interventions), 'intervention')}, last: {shorten(state.interventions[-1][1], 90)}",
+            )
+        )
+    if state.deviations:
+        rows.append(("Plan", "; ".join(f"{d.what} was {d.planned}, now {d.now}" for d in state.deviations[-3:])))
+    return rows
+
+
+def highest(state: State, template: Template) -> Run | None:
+    """The good run with the best mean on the primary metric; no claim that the difference is real."""
+    primary = (state.plan or {}).get("primary", "")
+    direction = template.metric(primary).direction
+    runs = [r for r in state.good if primary in r.metrics]
+    if not runs or direction == "none":
+        return None
+    sign = 1 if direction == "up" else -1
+    return max(runs, key=lambda r: sign * r.metrics[primary]["mean"])
+
+
+def readme(state: State, template: Template, title: str) -> str:
+    lines = [f"- **{label}**: {text}" for label, text in facts(state, template)]
+    table = digest.history(state, template).splitlines()
+    rows = ["| " + " | ".join(cell.strip() for cell in line.split(" | ")) + " |" for line in table]
+    rows.insert(1, "|" + "---|" * (table[0].count(" | ") + 1))
+    more = [
+        "Changes of a run: `git diff run_2 run_3 -- experiment.py`, or `ai-scientist diff . run_3`.",
+        "Go on: `ai-scientist resume .`",
+    ]
+    return "\n".join([f"# {title}", "", *lines, "", *rows, "", *more, ""])
+
+
+def notes(state: State, template: Template, title: str, texts: Mapping[str, str]) -> str:
+    """All notes in order. Every run is there: a failed one with its reason, and results even where the coder wrote nothing."""
+    parts = [f"# Notes: {title}"]
+    parts += [_notes_of(run, state, template, texts) for run in state.runs.values() if run.status in ("good", "closed")]
+    return "\n\n".join(parts) + "\n"
+
+
+def _notes_of(run: Run, state: State, template: Template, texts: Mapping[str, str]) -> str:
+    what = "baseline" if run.baseline else run.summary or "no description"
+    head = f"## {run.name}: {what}"
+    if run.status == "closed":
+        return f"{head}\n\nClosed without a result: {run.closed}" + _own(run, texts)
+    warnings = "".join(f"\nWarning: {w}" for w in run.warnings)
+    return f"{head}\n\n{digest.latest(state, template, run)}{warnings}" + _own(run, texts)
+
+
+def _own(run: Run, texts: Mapping[str, str]) -> str:
+    written = texts.get(notes_file(run.name), "").strip()
+    if written:
+        return f"\n\n{written}"
+    return "" if run.baseline or run.status == "closed" else "\n\n(The coder wrote no notes on this run.)"

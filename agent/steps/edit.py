@@ -1,0 +1,158 @@
+"""Step 6–7: from a reply to a commit, or to the reasons why not. One event per reply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from agent.core import edits, gate
+from agent.core import events as e
+from agent.core.edits import Applied, Block
+from agent.core.policy import COMPLETIONS_REFUSED, ReadReply
+from agent.core.reply import Words, words
+from agent.core.state import Call, Run
+from agent.core.template import ALWAYS_EDITABLE, is_experiment
+from agent.core.text import shorten
+from agent.steps.ask import stored_reply
+from agent.steps.desk import Desk
+from agent.steps.papers import kept_texts
+
+_NO_BLOCKS = "the reply holds no SEARCH/REPLACE block that could be recognised; give the change in the form shown above"
+_NOTHING_NEW = "the blocks leave every file as it is"
+
+
+def perform(desk: Desk, action: ReadReply) -> Iterator[e.Event]:
+    call = desk.state.calls[action.call]
+    reply = stored_reply(desk, call.name)
+    text = reply.text if reply else ""
+    yield _read_notes(desk, call, text) if call.action == "notes" else _read_edit(desk, call, text)
+
+
+def _read_edit(desk: Desk, call: Call, text: str) -> e.Event:
+    run, said = desk.state.runs[call.run], words(text)
+    base = said.base or run.base
+    if base and not _is_good(desk, base):
+        return _rejected(
+            call, [f"BASE: {base} is no run with a result; choose one of {', '.join(_good_names(desk))}"], kept=run.kept
+        )
+    before = _start(desk, base)
+    blocks = [*(Block(**block) for block in run.kept), *edits.parse(text, before)]
+    if not blocks:
+        return _without_blocks(desk, call, run, said, base)
+    applied = edits.apply(blocks, before, creatable=(*desk.template.editable, *ALWAYS_EDITABLE))
+    if not isinstance(applied, Applied):
+        return _rejected(call, [p.message for p in applied.problems], kept=[asdict(b) for b in applied.good], base=base)
+    forbidden = [
+        f"{name} cannot be edited now; it is written in the paper phase"
+        for name in applied.files
+        if name.startswith("latex/")
+    ]
+    if forbidden:
+        return _rejected(call, forbidden, base=base)
+    passed = gate.check(before, applied.files, _seen(desk, run))
+    if isinstance(passed, gate.Refused):
+        return _rejected(call, passed.problems, base=base)
+    if not passed.starts_run and said.completed and _may_complete(desk):
+        return _complete(desk, call, passed.files)
+    return _accept(desk, call, said, base, before, passed)
+
+
+def _accept(desk: Desk, call: Call, said: Words, base: str, before: Mapping[str, str], passed: gate.Passed) -> e.Event:
+    current = desk.editable(desk.state.head)
+    target = {**before, **passed.files}
+    changes = _difference(current, target)
+    if not changes:
+        return _rejected(call, [_NOTHING_NEW], base=base)
+    summary = said.summary or ", ".join(sorted(passed.files))
+    if base and not passed.starts_run:
+        head = desk.commit(changes, f"{call.run}: start from {base}")
+        return e.BaseChosen(call=call.name, run=call.run, base=base, head=head, files=tuple(sorted(passed.files)))
+
+    def event(head: str) -> e.EditCommitted:
+        return e.EditCommitted(call=call.name, run=call.run, head=head, files=tuple(sorted(passed.files)),
+                               starts_run=passed.starts_run, summary=summary, base=base)  # fmt: skip
+
+    texts = kept_texts(desk, desk.foresee(event(desk.state.head)), target)
+    message = f"{call.run}, edit {call.turn}: {summary}"
+    return event(desk.commit({**changes, **texts}, message))
+
+
+def _without_blocks(desk: Desk, call: Call, run: Run, said: Words, base: str) -> e.Event:
+    if said.completed:
+        if _may_complete(desk):
+            return _complete(desk, call, {})
+        reason = "ALL_COMPLETED came before any run gave a result. There is nothing to write about yet: make the first change."
+        return e.CompletionRefused(call=call.name, run=run.name, reason=reason)
+    if said.base:
+        changes = _difference(desk.editable(desk.state.head), _start(desk, base))
+        head = desk.commit(changes, f"{run.name}: start from {base}") if changes else desk.state.head
+        return e.BaseChosen(call=call.name, run=run.name, base=base, head=head)
+    return _rejected(call, [_NO_BLOCKS], kept=run.kept, base=base)
+
+
+def _may_complete(desk: Desk) -> bool:
+    return bool(desk.state.good) or desk.state.completions_refused >= COMPLETIONS_REFUSED
+
+
+def _complete(desk: Desk, call: Call, changed: Mapping[str, str]) -> e.Event:
+    def event(head: str) -> e.CoderCompleted:
+        return e.CoderCompleted(call=call.name, run=call.run, head=head, files=tuple(sorted(changed)))
+
+    texts = kept_texts(desk, desk.foresee(event(desk.state.head)), changed)
+    return event(desk.commit({**changed, **texts}, "The coder has nothing more to try"))
+
+
+def _read_notes(desk: Desk, call: Call, text: str) -> e.Event:
+    """A reply to a request for notes: only notes files may change."""
+    before = {n: t for n, t in desk.editable(desk.state.head).items() if n.startswith("notes/")}
+    blocks = edits.parse(text, before)
+    if not blocks:
+        return _rejected(call, [_NO_BLOCKS])
+    applied = edits.apply(blocks, before, creatable=ALWAYS_EDITABLE)
+    if not isinstance(applied, Applied):
+        return _rejected(call, [p.message for p in applied.problems])
+
+    def event(head: str) -> e.EditCommitted:
+        return e.EditCommitted(
+            call=call.name, run=call.run, head=head, files=tuple(sorted(applied.files)), starts_run=False
+        )
+
+    texts = kept_texts(desk, desk.foresee(event(desk.state.head)), applied.files)
+    return event(desk.commit({**applied.files, **texts}, f"Notes: {', '.join(sorted(applied.files))}"))
+
+
+def _start(desk: Desk, base: str) -> dict[str, str]:
+    """The editable files that a change starts from: as they are, or with the experiment of the chosen run."""
+    now = desk.editable(desk.state.head)
+    return with_experiment_of(desk, now, base) if base else now
+
+
+def with_experiment_of(desk: Desk, now: Mapping[str, str], run: str) -> dict[str, str]:
+    then = desk.editable(desk.state.runs[run].head)
+    return {**{n: t for n, t in now.items() if not is_experiment(n)}, **gate.experiment(then)}
+
+
+def _difference(now: Mapping[str, str], target: Mapping[str, str]) -> dict[str, str | None]:
+    gone: dict[str, str | None] = {name: None for name in now if name not in target}
+    return {**gone, **{name: text for name, text in target.items() if now.get(name) != text}}
+
+
+def _seen(desk: Desk, run: Run) -> dict[str, dict[str, str]]:
+    """Experiments that need not be run again: good runs, the baseline, and what failed in this run."""
+    heads = {r.name: r.head for r in desk.state.runs.values() if r.status == "good"}
+    heads |= {f"attempt {a.number} of {run.name}": a.head for a in run.attempts if a.blame}
+    return {name: desk.editable(head) for name, head in heads.items()}
+
+
+def _is_good(desk: Desk, name: str) -> bool:
+    return name in desk.state.runs and desk.state.runs[name].status == "good"
+
+
+def _good_names(desk: Desk) -> list[str]:
+    return [r.name for r in desk.state.runs.values() if r.status == "good"]
+
+
+def _rejected(call: Call, problems: Any, kept: Any = (), base: str = "") -> e.EditRejected:
+    said = tuple(p if "\n" in p else shorten(p, 2000) for p in problems)
+    return e.EditRejected(call=call.name, run=call.run, problems=said[:12], kept=tuple(kept), base=base)

@@ -1,0 +1,99 @@
+"""Step 1–2: a study folder from an idea and a template, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from agent import __version__
+from agent.core import events as e
+from agent.core.config import Settings
+from agent.core.errors import InputProblem
+from agent.core.idea import Idea
+from agent.core.layout import Layout
+from agent.store.catalog import LoadedTemplate
+from agent.store.journal import Journal
+from agent.store.workspace import Workspace
+
+
+def create(idea: Idea, loaded: LoadedTemplate, settings: Settings, now: Callable[[], float]) -> Path:
+    """Make the study beside its final place and move it there in one step."""
+    results = Path(settings.results)
+    profile, _ = loaded.template.profile(settings.profile)
+    first = loaded.template.baseline_run(idea.baseline)
+    others = [n for b in loaded.template.baselines if (n := loaded.template.baseline_run(b.name)) != first]
+    at = now()
+    name = _free_name(results, f"{datetime.fromtimestamp(at):%Y%m%d_%H%M%S}_{idea.name}")
+    temporary = _fresh_folder(results, name)
+    try:
+        files = _first_files(idea, loaded, settings)
+        message = f"Start: {idea.title}\n\nTemplate {loaded.template.name}, profile {profile}."
+        _, head = Workspace.create(temporary, files, message, at)
+        (temporary / ".study" / "inbox").mkdir(parents=True)
+        (temporary / ".study" / "llm").mkdir()
+        (temporary / ".study" / "attempts").mkdir()
+        journal = Journal(Layout(temporary).journal, now)
+        journal.append(
+            e.StudyCreated(name=name, version=__version__, head=head, profile=profile,
+                           template_sha256=loaded.sha256, baselines=(first, *others))
+        )  # fmt: skip
+        journal.close()
+        temporary.rename(results / name)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return results / name
+
+
+def _first_files(idea: Idea, loaded: LoadedTemplate, settings: Settings) -> dict[str, bytes]:
+    made = {
+        "idea.json": json.dumps(idea.fields, indent=2, ensure_ascii=False) + "\n",
+        "config.toml": _toml(settings),
+        "notes.txt": f"# Notes: {idea.title}\n\nNothing has been run yet.\n",
+        "README.md": f"# {idea.title}\n\nNothing has been run yet.\n",
+    }
+    return {**loaded.files, **{name: text.encode() for name, text in made.items()}}
+
+
+def _toml(settings: Settings) -> str:
+    rows = settings.model_dump(mode="json", exclude_none=True)
+    return "# The settings that this study began with.\n" + "".join(
+        f"{key} = {json.dumps(value)}\n" for key, value in rows.items()
+    )
+
+
+def _free_name(results: Path, wanted: str) -> str:
+    name, number = wanted, 1
+    while (results / name).exists():
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
+
+
+def _fresh_folder(results: Path, name: str) -> Path:
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        for left in results.glob(".new-*"):
+            if not _alive(left.name.split("-")[1]):
+                shutil.rmtree(left, ignore_errors=True)
+        folder = results / f".new-{os.getpid()}-{name}"
+        folder.mkdir()
+    except OSError as error:
+        raise InputProblem(
+            f"cannot make a study under {results}: {error.strerror}", "Give another folder with -o."
+        ) from None
+    return folder
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True
