@@ -329,3 +329,333 @@ FORBIDDEN = ("../{}", "/srv/study/{}", "harness/{}", ".git/hooks/pre-commit", "h
 def forbidden_file(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
     wrong = rng.choice(FORBIDDEN).format(name)
     return Case(answer(wrong, edit), {name: text, **others}, None)
+
+
+# ---- not frozen: added after the applier was written ---------------------------------------------------------------
+
+
+@kind
+def five_or_nine_markers(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    return Case(answer(name, edit, rng.choice((5, 9))), {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def name_inside_the_fence(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    inside = rng.choice(("# {}\n", "{}\n", "// {}\n")).format(name)
+    reply = "The change:\n\n```python\n" + inside + block(edit.search, edit.replace) + "```\n"
+    return Case(reply, {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def name_as_first_quoted_line(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    also = rng.choice(("", f"# {name}\n"))
+    reply = "```python\n" + block(f"# {name}\n" + edit.search, also + edit.replace) + "```\n"
+    return Case(reply, {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def name_in_the_fence_line(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    line = rng.choice(("```python {}", "```{}", '```python title="{}"', "```python:{}")).format(name)
+    return Case(f"{line}\n{block(edit.search, edit.replace)}```\n", {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def name_carried_over(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """Two blocks in one fence, or in two, under one file name."""
+    try:
+        second = draw_edit(text, rng, others)
+    except ValueError:
+        return None
+    after = text.replace(edit.search, edit.replace, 1)
+    if overlap(text, edit, second) or places(after, second.search) != 1:
+        return None
+    between = rng.choice(("", "\n", "```\n\nand\n\n```python\n"))
+    body = block(edit.search, edit.replace) + between + block(second.search, second.replace)
+    return Case(fenced(name, body), {name: text, **others}, {name: after.replace(second.search, second.replace, 1)})
+
+
+@kind
+def study_folder_in_name(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    folder = rng.choice(("results/20261121_101500_idea/", "20261121_101500_idea/", "./results/20261121_101500_idea/"))
+    return Case(answer(folder + name, edit), {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def tilde_fence(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    reply = fenced(name, block(edit.search, edit.replace), "python", rng.choice(("~~~", "````", "~~~~")))
+    return Case(reply, {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def no_closing_fence(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    reply = f"{name}\n```python\n{block(edit.search, edit.replace)}"
+    return Case(rng.choice((reply, reply[:-1])), {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def whole_reply_fenced(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    reply = "```markdown\n" + answer(name, edit) + "```"
+    return Case(reply, {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def fence_inside_markers(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    inner = block(f"```python\n{edit.search}```\n", f"```python\n{edit.replace}```\n")
+    return Case(f"{name}\n{inner}", {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def blank_lines_around(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    head, tail = rng.choice((("\n", ""), ("", "\n"), ("\n", "\n"), ("\n\n\n\n", "\n\n\n\n")))
+    padded = head + edit.search + tail
+    if padded in text or text.startswith(padded.lstrip("\n")):
+        return None
+    both = rng.random() < 0.5
+    new = head + edit.replace + tail if both else edit.replace
+    return Case(answer(name, Edit(padded, new)), {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def no_final_newline(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """The edit is of the file's last lines, and the file does not end with a line break: it still does not."""
+    short = text[: text.index(edit.search) + len(edit.search) - 1]
+    after = short[: -len(edit.search) + 1] + edit.replace[:-1]
+    return Case(answer(name, edit), {name: short, **others}, {name: after})
+
+
+@kind
+def unicode_text(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """Letters beyond ASCII, and characters that some libraries take for line breaks."""
+    extra = "# λ → ∞, 漢字 \u2028 \x0c \x1e \x85 é 🙂\n"
+    wide = Edit(edit.search + extra, edit.replace + extra.replace("é", "e\u0301"))
+    before = text.replace(edit.search, wide.search, 1)
+    return Case(answer(name, wide), {name: before, **others}, done(name, before, wide))
+
+
+@kind
+def mixed_line_endings(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """One line in three ends in CRLF; the edit changes one line in place, the others keep their endings."""
+    lines = edit.search.split("\n")[:-1]
+    at = rng.randrange(len(lines))
+    edit = Edit(edit.search, "\n".join([*lines[:at], lines[at] + "  # touched", *lines[at + 1 :]]) + "\n")
+    first = text[: text.index(edit.search)].count("\n")
+    ends = ["\r\n" if rng.random() < 0.33 else "\n" for _ in range(text.count("\n") + 1)]
+    before = "".join(line + end for line, end in zip(text.split("\n")[:-1], ends, strict=False))
+    new = text.split("\n")[:-1]
+    new[first + at] += "  # touched"
+    after = "".join(line + end for line, end in zip(new, ends, strict=False))
+    return Case(answer(name, edit), {name: before, **others}, {name: after})
+
+
+@kind
+def heading_in_content(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """A heading underlined with `=======` inside the quoted text: the block has several lines like its divider."""
+    heading = '"""\nResults\n=======\n'
+    before = text.replace(edit.search, heading + edit.search, 1)
+    old, new = heading + edit.search, heading.replace("Results", "Outcome") + edit.replace
+    edit = Edit(old, rng.choice((new, edit.replace, '"""\nResults\n-------\n' + edit.replace)))
+    return Case(answer(name, edit), {name: before, **others}, done(name, before, edit))
+
+
+@kind
+def new_heading(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """The heading is new, in a file that is no Python."""
+    wide = Edit(edit.search, "Results\n=======\n\n" + edit.replace)
+    return Case(answer("report.md", wide), {"report.md": text, **others}, done("report.md", text, wide))
+
+
+@kind
+def heading_hallucinated(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    """What is quoted above the heading's underline is there, what is quoted below it is not."""
+    before = text.replace(edit.search, edit.search + "=======\n", 1)
+    wrong = Edit(edit.search + "=======\nimagined = 1\n", edit.replace + "=======\nimagined = 2\n")
+    return Case(answer(name, wrong), {name: before, **others}, None)
+
+
+@kind
+def conflict_in_file(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """The coder resolves a merge conflict that stands in the file."""
+    conflict = f"<<<<<<< HEAD\n{edit.search}=======\nother = 1\n>>>>>>> topic\n"
+    before = text.replace(edit.search, conflict, 1)
+    resolved = Edit(conflict, edit.replace)
+    return Case(answer(name, resolved), {name: before, **others}, done(name, before, resolved))
+
+
+@kind
+def format_described_in_file(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    """The text itself holds a whole block, and nine-character markers tell the two apart."""
+    example = block("old\n", "new\n")
+    before = text.replace(edit.search, example + edit.search, 1)
+    wide = Edit(example + edit.search, example.replace("new", "newer") + edit.replace)
+    return Case(answer(name, wide, 9), {name: before, **others}, done(name, before, wide))
+
+
+@kind
+def block_inside_block(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """The same, with markers that cannot be told apart: the inner block must not be taken for an edit."""
+    before = edit.search + text
+    wide = Edit(block(edit.search, "new\n"), edit.replace)
+    return Case(answer(name, wide), {name: before, **others}, None)
+
+
+@kind
+def wrong_editable_file(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    if not others:
+        return None
+    return Case(answer(rng.choice(sorted(others)), edit), {name: text, **others}, None)
+
+
+@kind
+def replace_not_shifted(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """SEARCH lost its indentation, REPLACE did not: shifting both would indent the new lines too far."""
+    shift = common_indent(edit)
+    lines = [line for line in edit.replace.split("\n") if line.strip()]
+    if shift < 4 or any(line.strip() in bare(edit.search) for line in lines):
+        return None
+    cut = Edit(each_line(edit.search, lambda line: line[shift:]), edit.replace)
+    return Case(answer(name, cut), {name: text, **others}, None)
+
+
+@kind
+def replace_less_indented(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    """SEARCH is indented by eight too many, REPLACE has a line that cannot be moved so far back."""
+    pushed = textwrap.indent(edit.search, "        ")
+    new = pushed.split("\n")[0] + "  # first\n    back_out = 1\n"
+    return Case(answer(name, Edit(pushed, new)), {name: text, **others}, None)
+
+
+@kind
+def elision_ambiguous(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """What follows the `...` stands twice after what precedes it."""
+    before = text + "last_line = 0\n\nlast_line = 0\n"
+    dotted = Edit(edit.search + "...\nlast_line = 0\n", edit.replace + "...\nlast_line = 1\n")
+    return Case(answer(name, dotted), {name: before, **others}, None)
+
+
+@kind
+def elision_on_one_side(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    before = text + "middle_line = 0\nlast_line = 0\n"
+    dotted = Edit(edit.search + "...\nlast_line = 0\n", edit.replace + "last_line = 1\n")
+    return Case(answer(name, dotted), {name: before, **others}, None)
+
+
+@kind
+def rest_unchanged_in_replace(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    """REPLACE leaves out, in words, what SEARCH quotes in full."""
+    comment = rng.choice(("# ... rest unchanged", "# ... existing code ...", "# ... (rest of the function)"))
+    return Case(answer(name, Edit(edit.search, f"first = 1\n{comment}\n")), {name: text, **others}, None)
+
+
+@kind
+def unterminated(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """The reply was cut off in the second of two blocks."""
+    cut = block(edit.search, edit.replace).replace(">>>>>>> REPLACE\n", "")
+    reply = fenced("notes.txt", block("", "A note.\n")) + f"\n{name}\n```python\n{cut}"
+    return Case(reply, {"notes.txt": "", name: text}, None)
+
+
+@kind
+def same_block_twice(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    return Case(answer(name, edit) + answer(name, edit), {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def insertion_already_applied(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    """SEARCH is still there, because the edit only added lines around it."""
+    grown = Edit(edit.search, rng.choice(("{0}added_line = 1\n", "added_line = 1\n{0}")).format(edit.search))
+    return Case(answer(name, grown), {name: done(name, text, grown)[name], **others}, None)
+
+
+@kind
+def tabs_in_file(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """The file is indented with tabs, the reply with four blanks for each; the file must keep its tabs."""
+
+    def tabbed(part: str) -> str:
+        return re.sub(r"^(?: {4})+", lambda match: "\t" * (len(match[0]) // 4), part, flags=re.MULTILINE)
+
+    if not re.search(r"^    ", edit.search, re.MULTILINE):
+        return None
+    return Case(answer(name, edit), {name: tabbed(text), **others}, {name: tabbed(done(name, text, edit)[name])})
+
+
+@kind
+def blanks_kept_by_file(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    """The file has trailing blanks, the reply has not; lines that are only quoted keep theirs."""
+    lines = edit.search.split("\n")[:-1]
+    before = text.replace(edit.search, "".join(line + "  \n" for line in lines), 1)
+    added = Edit(edit.search, edit.search + "added_line = 1\n")
+    after = text.replace(edit.search, "".join(line + "  \n" for line in lines) + "added_line = 1\n", 1)
+    return Case(answer(name, added), {name: before, **others}, {name: after})
+
+
+@kind
+def dedented_with_blanks(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    shift = common_indent(edit)
+    if not shift:
+        return None
+    search = each_line(edit.search, lambda line: line[shift:] + "  ")
+    replace = each_line(edit.replace, lambda line: line[shift:])
+    return Case(answer(name, Edit(search, replace)), {name: text, **others}, done(name, text, edit))
+
+
+@kind
+def line_cut_in_a_word(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    last = edit.search.split("\n")[-2]
+    if not re.search(r"\w\w\w$", last):
+        return None
+    return Case(answer(name, Edit(edit.search[:-3] + "\n", edit.replace)), {name: text, **others}, None)
+
+
+@kind
+def two_files(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    note = "Nothing has been tried so far.\n"
+    reply = answer(name, edit) + fenced("notes.txt", block(note, "Run 1 is next.\n"), "text")
+    return Case(
+        reply, {**others, name: text, "notes.txt": note}, {**done(name, text, edit), "notes.txt": "Run 1 is next.\n"}
+    )
+
+
+@kind
+def new_file(name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random) -> Case | None:
+    reply = answer(name, edit) + fenced("notes/run_1.txt", block("", edit.search), "text")
+    expected = {**done(name, text, edit), "notes/run_1.txt": edit.search}
+    return Case(reply, {name: text, **others}, expected, ("notes/*.txt",))
+
+
+@kind
+def new_file_not_allowed(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    wrong = rng.choice(("utils.py", "notes/deeper/run_1.txt", "../notes/run_1.txt", "notes/run_1.py", ".git/x.txt"))
+    return Case(answer(wrong, Edit("", edit.search)), {name: text, **others}, None, ("notes/*.txt",))
+
+
+@kind
+def empty_search_on_a_file(
+    name: str, text: str, edit: Edit, others: Mapping[str, str], rng: random.Random
+) -> Case | None:
+    return Case(answer(name, Edit("", edit.replace)), {name: text, **others}, None)

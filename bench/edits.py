@@ -4,7 +4,8 @@
 
 Files are read in place and chosen by a seeded rule. Every kind of `edit_cases.py` is tried `--cases` times on every
 file. Right: exactly the expected contents, or a refusal that changes nothing where one is expected. Silent wrong: an
-edit that is not the expected one, with no complaint. Refused: no edit where there should be one.
+edit that is not the expected one, with no complaint. Half: a complaint, but files were changed all the same. Refused:
+no edit where there should be one.
 Exit code 1 when a bar is missed: 99 % right, 0 silent wrong, p95 below 50 ms.
 """
 
@@ -40,7 +41,11 @@ OTHERS = {
     "notes.txt": "Nothing has been tried so far.\n",
 }
 
-Outcome = Mapping[str, str] | None  # the changed files, or None when the reply was refused
+
+@dataclass(frozen=True)
+class Outcome:
+    changed: Mapping[str, str]
+    complained: bool
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
@@ -79,15 +84,19 @@ def readable(path: Path) -> str | None:
 
 def ours(case: Case) -> Outcome:
     result = apply(parse(case.reply, case.files), case.files, case.creatable)
-    return result.files if isinstance(result, Applied) else None
+    return Outcome(result.files, False) if isinstance(result, Applied) else Outcome({}, True)
 
 
 def aiders() -> Callable[[Case], Outcome]:
-    """aider's EditBlockCoder on a temporary folder: its own `get_edits` and `apply_edits`, as in its main loop."""
+    """aider's EditBlockCoder on a temporary folder: its own `get_edits`, dry run and `apply_edits`.
+
+    Left out is the step that asks a person before a file outside the chat is made: it would write outside the folder.
+    """
     from aider.coders.editblock_coder import EditBlockCoder
     from aider.io import InputOutput
-    from aider.models import Model
+    from aider.models import Model, model_info_manager
 
+    model_info_manager._update_cache = lambda: None  # it would fetch a list of prices
     model = Model("gpt-4o")
 
     def applied(case: Case) -> Outcome:
@@ -106,7 +115,7 @@ def aiders() -> Callable[[Case], Outcome]:
                 complained = aider_complains(coder)
             after = {str(path.relative_to(root)): path.read_bytes().decode() for path in files_under(root)}
         changed = {name: text for name, text in after.items() if case.files.get(name) != text}
-        return changed if changed or not complained else None
+        return Outcome(changed, complained)
 
     return applied
 
@@ -114,7 +123,7 @@ def aiders() -> Callable[[Case], Outcome]:
 def aider_complains(coder: Any) -> bool:
     """Does aider see anything to say about this reply? It may have changed files all the same."""
     try:
-        edits = coder.get_edits()
+        edits = coder.apply_edits_dry_run(coder.get_edits())
         coder.apply_edits(edits)
     except (ValueError, OSError):
         return True
@@ -133,6 +142,7 @@ class Tally:
     cases: int = 0
     right: int = 0
     silent_wrong: int = 0
+    half: int = 0
     refused: int = 0
     milliseconds: list[float] = field(default_factory=list)
 
@@ -154,7 +164,7 @@ class Tally:
         return Tally(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
     def summary(self) -> dict[str, float]:
-        shares = {name: round(self.percent(name), 2) for name in ("right", "silent_wrong", "refused")}
+        shares = {name: round(self.percent(name), 2) for name in ("right", "silent_wrong", "half", "refused")}
         return {"cases": self.cases, **shares, "p50_ms": round(self.at(0.5), 2), "p95_ms": round(self.at(0.95), 2)}
 
 
@@ -163,11 +173,11 @@ def astuple(tally: Tally) -> tuple[Any, ...]:
 
 
 def judged(case: Case, outcome: Outcome) -> str:
-    if outcome is None:
-        return "right" if case.expected is None else "refused"
-    if not outcome and case.expected is None:
-        return "right"  # said nothing, but changed nothing either
-    return "right" if case.expected is not None and dict(outcome) == dict(case.expected) else "silent_wrong"
+    if outcome.changed:
+        if case.expected is not None and dict(outcome.changed) == dict(case.expected) and not outcome.complained:
+            return "right"
+        return "half" if outcome.complained else "silent_wrong"
+    return "right" if case.expected is None else "refused"
 
 
 def cases_of(kind: str, files: list[tuple[str, str]], wanted: int, seed: int) -> Iterator[tuple[str, Case]]:
@@ -213,15 +223,15 @@ def explained(case: Case, outcome: Outcome) -> str:
 
 # ---- the table -------------------------------------------------------------------------------------------------------
 
-HEADER = f"{'':24}{'':>6} | {'ours':^41} | {'aider':^24}"
-COLUMNS = f"{'kind':24}{'cases':>6} | {'right':>7} {'silent':>7} {'refused':>8} {'p50':>7} {'p95 ms':>8} |"
-COLUMNS += f" {'right':>7} {'silent':>7} {'refused':>8}"
+VERDICTS = ("right", "silent_wrong", "half", "refused")
+HEADINGS = "".join(f"{name:>9}" for name in ("right %", "silent", "half", "refused"))
+HEADER = f"{'':27}{'':>6} |{'ours':^53}|{'aider':^38}"
+COLUMNS = f"{'kind':27}{'cases':>6} |{HEADINGS}{'p50':>8}{'p95 ms':>8} |{HEADINGS}"
 
 
 def row(kind: str, mine: Tally, theirs: Tally) -> str:
-    own = f"{mine.percent('right'):6.1f}% {mine.percent('silent_wrong'):6.1f}% {mine.percent('refused'):7.1f}%"
-    other = f"{theirs.percent('right'):6.1f}% {theirs.percent('silent_wrong'):6.1f}% {theirs.percent('refused'):7.1f}%"
-    return f"{kind:24}{mine.cases:6} | {own} {mine.at(0.5):7.1f} {mine.at(0.95):8.1f} | {other if theirs.cases else ''}"
+    own, other = ("".join(f"{tally.percent(name):9.1f}" for name in VERDICTS) for tally in (mine, theirs))
+    return f"{kind:27}{mine.cases:6} |{own}{mine.at(0.5):8.1f}{mine.at(0.95):8.1f} |{other if theirs.cases else ''}"
 
 
 def main() -> int:

@@ -17,7 +17,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.core.file_names import LONGEST_LINE, named
+from agent.core.file_names import IN_A_SENTENCE as FILE
+from agent.core.file_names import LONGEST_LINE, named, resolve
 from agent.core.matching import Lines, levels
 
 HEAD = re.compile(r"(<{3,})[ \t]?SEARCH", re.IGNORECASE)
@@ -148,8 +149,9 @@ class _Reader:
         return bool(self._following(block.file, block.search.split("\n")[:-1]))
 
     def _is_name(self, text: str) -> bool:
-        name = named(text, self.names)
-        return name is not None and name[1]
+        """Is what follows an opening marker a file's name? `model.step()` is code."""
+        plain = text.strip(" \t:`*")
+        return resolve(plain, self.names) in self.names or bool(re.fullmatch(r"[\w./-]+", plain) and FILE.search(plain))
 
     # ---- the divider -------------------------------------------------------------------------------------------------
 
@@ -215,10 +217,11 @@ class _Reader:
     # ---- the file name -----------------------------------------------------------------------------------------------
 
     def _name(self, head: _Marker, start: int, stop: int) -> str | None:
-        for text in (head.before, head.after):
-            name = named(text, self.names)
-            if name and name[1]:
-                return name[0]
+        before = named(head.before, self.names)
+        if before and before[1]:
+            return before[0]
+        if self._is_name(head.after):
+            return resolve(head.after.strip(" \t:`*"), self.names)
         if above := self._name_above(head.at, start):
             return above
         inside = named(self.lines[head.at + 1], self.names) if head.at + 1 < stop else None
