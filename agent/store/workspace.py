@@ -201,10 +201,10 @@ class Workspace:
         lines = [f"update {MAIN} {head}", *(f"update refs/tags/{tag} {commit}" for tag, commit in tags.items())]
         self._wait_for_locks()
         self._keep_other_commits(previous, head)
-        self._git("symbolic-ref", "HEAD", MAIN)
         self._git("update-ref", "--stdin", stdin=("\n".join(lines) + "\n").encode())
-        self._git("read-tree", head)
-        self._git("update-index", "-q", "--refresh", check=False)
+        if (self.root / ".git" / "HEAD").read_text() != f"ref: {MAIN}\n":
+            self._git("symbolic-ref", "HEAD", MAIN)
+        self._git("reset", "-q", check=False)  # the index, for people who look with `git status`
 
     def _keep_other_commits(self, previous: str, head: str) -> None:
         """Commits that a person put on `main` stay reachable when `main` moves on without them."""
