@@ -83,8 +83,7 @@ def launch(attempt: Path, taken: Callable[[], None] = lambda: None) -> int:
         if lock is None:
             return 0
         try:
-            with folder.job_folders(attempt) as temporary:
-                Launcher(attempt, job).run(taken, temporary)
+            Launcher(attempt, job).run(taken)
         finally:
             os.close(lock)
     except ValueError as problem:
@@ -109,18 +108,23 @@ class Launcher:
         self.unread = b""
         self.orders = -1
 
-    def run(self, taken: Callable[[], None], temporary: str) -> None:
+    def run(self, taken: Callable[[], None]) -> None:
         """From the first status to the last."""
         with self._signals():
             folder.write_status(self.attempt, self.status)
             taken()
-            ready: list[Prepared] = []
-            for command in self.job.commands:
-                made = prepare(command, self.job, self.attempt, os.environ, temporary)
-                if isinstance(made, Unprepared):
-                    return self._record(Outcome("unstartable", command.name, detail=made.reason))
-                ready.append(made)
-            return self._record(self._supervise(ready))
+            with folder.job_folders(self.attempt) as temporary:
+                outcome = self._run(temporary)
+            self._record(outcome)
+
+    def _run(self, temporary: str) -> Outcome:
+        ready: list[Prepared] = []
+        for command in self.job.commands:
+            made = prepare(command, self.job, self.attempt, os.environ, temporary)
+            if isinstance(made, Unprepared):
+                return Outcome("unstartable", command.name, detail=made.reason)
+            ready.append(made)
+        return self._supervise(ready)
 
     def _record(self, outcome: Outcome) -> None:
         folder.write_status(self.attempt, self.status.end(outcome))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.errors import InfrastructureError
-from agent.core.job import Command, NotStarted, Outcome, Running
+from agent.core.job import Command, NotStarted, Outcome, Running, Sight
 from agent.runners import folder
 from agent.runners.local import LocalRunner
 from tests.runners.attempts import NASTY, attempt_of, ended, launcher_of, run, shell, survivors, until
@@ -112,11 +112,15 @@ def test_many_runners_starting_at_once_run_the_job_once(tmp_path: Path) -> None:
     assert starts(tmp_path) == 1
 
 
+def look_often(attempt: Path) -> list[Sight]:
+    return [LocalRunner().look(attempt) for _ in range(1500)]
+
+
 def test_looking_all_the_time_never_keeps_a_launcher_from_taking_its_attempt(tmp_path: Path) -> None:
     attempt = attempt_of(tmp_path, shell("true"))
     (attempt / "lock").touch()
     with ThreadPoolExecutor(3) as pool:
-        looks = [pool.submit(lambda: [LocalRunner().look(attempt) for _ in range(1500)]) for _ in range(2)]
+        looks = [pool.submit(look_often, attempt) for _ in range(2)]
         LocalRunner().start(attempt)
         seen = [sight for look in looks for sight in look.result()]
     assert ended(attempt).ok
@@ -126,7 +130,7 @@ def test_looking_all_the_time_never_keeps_a_launcher_from_taking_its_attempt(tmp
 def test_a_lost_attempt_is_not_started_again(tmp_path: Path) -> None:
     attempt = attempt_of(tmp_path, shell(f"{COUNT}; sleep 30"))
     LocalRunner().start(attempt)
-    until(lambda: (tmp_path / "work" / "starts").exists())
+    until((tmp_path / "work" / "starts").exists)
     os.kill(launcher_of(attempt), signal.SIGKILL)
     assert ended(attempt).ending == "lost"
     LocalRunner().start(attempt)
