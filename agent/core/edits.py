@@ -110,7 +110,7 @@ def _file_of(block: Block, progress: _Progress) -> str | Refusal:
         return Refusal(f"{block.problem}.")
     if not block.search.strip() and not block.replace.strip():
         return Refusal("both SEARCH and REPLACE are empty. Quote the lines to change, or leave the block out.")
-    if block.file is None or block.carried:
+    if block.file is None or (block.carried and block.file in texts):
         return _guessed_file(block, texts)
     unsafe = file_names.unsafe(block.file)
     if unsafe:

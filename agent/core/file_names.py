@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-LONGEST_LINE = 2_000  # a longer line neither names a file nor is a marker
+LONGEST_NAME = 400  # a longer line names no file
 TOKEN = re.compile(r"[\w.~+@/\\-]*[\w]")
 EXTENSION = re.compile(r"\.[A-Za-z]\w{0,9}$")
 IN_A_SENTENCE = re.compile(  # where `torch.nn` and `e.g` are words
@@ -39,7 +39,7 @@ def resolve(token: str, files: Iterable[str]) -> str:
 
 def named(line: str, files: Sequence[str]) -> tuple[str, bool] | None:
     """(file, is the line nothing but that name). None when the line names no file, or more than one."""
-    if len(line) > LONGEST_LINE:
+    if len(line) > LONGEST_NAME:
         return None
     undecorated = line.strip(" \t#*`'\":")
     if undecorated in files:

@@ -287,8 +287,8 @@ class Place:
 
     def shifted_otherwise(self, match: Match) -> str:
         return (
-            f"the SEARCH text stands in `{self.name}` at {at_lines(match)} with another indentation, and REPLACE cannot "
-            f"be shifted by the same amount. Copy the indentation of these lines, in SEARCH and in REPLACE:\n"
+            f"the SEARCH text stands in `{self.name}` at {at_lines(match)} with another indentation, and REPLACE "
+            f"cannot be shifted by the same amount. Copy the indentation of these lines, in SEARCH and in REPLACE:\n"
             f"{numbered(self.lines, match.start, match.stop)}"
         )
 

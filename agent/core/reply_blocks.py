@@ -16,16 +16,19 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from agent.core.file_names import IN_A_SENTENCE as FILE
-from agent.core.file_names import LONGEST_LINE, named, resolve
+from agent.core.file_names import named, resolve
 from agent.core.matching import Lines, levels
 
 HEAD = re.compile(r"(<{3,})[ \t]?SEARCH", re.IGNORECASE)
 END = re.compile(r"(>{3,})[ \t]?REPLACE", re.IGNORECASE)
 DIVIDER = re.compile(r"\s*(={5,9})\s*")
 FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)")
+LONGEST_LINE = 2_000  # a longer line is no marker
 MANY_DIVIDERS = 30
+MANY_MARKERS = 4_000
 LINES_ABOVE = 5  # how far above a block its file name may stand
 USE_NINE = "write this block with 9 marker characters (<<<<<<<<< SEARCH, =========, >>>>>>>>> REPLACE)"
 
@@ -76,12 +79,15 @@ class _Reader:
     def __init__(self, reply: str, files: Mapping[str, str]) -> None:
         self.lines = [line[:-1] if line.endswith("\r") else line for line in reply.split("\n")]
         self.names = tuple(files)
+        self.only = self.names[0] if len(self.names) == 1 else None
         self.files = files
         self.read: dict[str, tuple[str, ...]] = {}
         self.heads, self.ends, self.glued_ends = _Markers(), _Markers(), _Markers()
-        for at, line in enumerate(self.lines):
-            if ("<<<" in line or ">>>" in line) and len(line) <= LONGEST_LINE:
-                self._sort(at, line)
+        marked = (at for at, line in enumerate(self.lines) if "<<<" in line or ">>>" in line)
+        for at in islice(marked, MANY_MARKERS):
+            if len(self.lines[at]) <= LONGEST_LINE:
+                self._sort(at, self.lines[at])
+        self.unread = next(marked, None)  # the first line that may hold a marker too many
 
     def _sort(self, at: int, line: str) -> None:
         head, end = HEAD.search(line), END.search(line)
@@ -109,13 +115,15 @@ class _Reader:
             stop = limit.at if limit else len(self.lines)
             end = self._end(head, stop)
             name, carried = self._name(head, cursor, end.at if end else stop), False
-            if name is None and previous is not None:
-                name, carried = previous, True
+            if name is None:
+                name, carried = previous or self.only, previous is not None
             blank = Block(name, "", "", head.at + 1, carried=carried)
             yield self._block(blank, head, end)
             previous = name
             cursor = end.at + 1 if end else stop
         yield from self._orphans(cursor, len(self.lines))
+        if self.unread is not None:
+            yield Block(None, "", "", self.unread + 1, f"the reply has more than {MANY_MARKERS} lines like markers")
 
     def _orphans(self, start: int, stop: int) -> Iterator[Block]:
         """An end without a beginning: text of a block that was cut short by an end marker inside it."""
@@ -227,7 +235,7 @@ class _Reader:
         inside = named(self.lines[head.at + 1], self.names) if head.at + 1 < stop else None
         if inside and inside[1] and inside[0] in self.names:
             return inside[0]  # quoted as the first line; `apply` leaves it out if the file has no such line
-        return self.names[0] if len(self.names) == 1 else None
+        return None
 
     def _name_above(self, at: int, start: int) -> str | None:
         """The nearest line that is nothing but a name; else the nearest sentence if it names exactly one file."""
