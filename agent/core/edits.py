@@ -121,6 +121,8 @@ def _file_of(block: Block, progress: _Progress) -> str | Refusal:
         similar = file_names.similar(block.file, texts)
         meant = f" Did you mean `{similar}`?" if similar else ""
         return Refusal(f"`{block.file}` is not an editable file.{meant} {_editable(progress)}")
+    if any(block.file.startswith(f"{name}/") for name in texts):
+        return Refusal(f"`{block.file}` cannot be made: a part of that path is a file.")
     if block.search.strip():
         return Refusal(f"`{block.file}` does not exist yet. Leave SEARCH empty to create it.")
     return block.file

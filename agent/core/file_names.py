@@ -31,7 +31,8 @@ def resolve(token: str, files: Iterable[str]) -> str:
     """The editable file that is meant, or the name as written."""
     known = set(files)
     plain = "/".join(part for part in token.split("/") if part != ".") if not token.startswith("/") else token
-    for candidate in (token, plain, token.strip("_"), STUDY_PREFIX.sub("", plain, count=1)):
+    within = plain if ".." in plain.split("/") else STUDY_PREFIX.sub("", plain, count=1)
+    for candidate in (token, plain, token.strip("_"), within):
         if candidate in known:
             return candidate
     return plain

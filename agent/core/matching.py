@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 BLANKS = " \t\r\f\v"
-MANY = 500  # places looked at; more are ambiguous anyway
+MANY = 50  # places listed at a level; a quote with that many is ambiguous whatever else it has
 ALIGN_LINES = 300  # blocks up to this size are aligned line by line, larger ones only at both ends
 
 
@@ -125,7 +125,7 @@ def indent_columns(text: str, width: int) -> int:
     return len(indent(text).expandtabs(width))
 
 
-def occurrences(lines: Sequence[str], wanted: Sequence[str], limit: int = MANY) -> list[int]:
+def occurrences(lines: Sequence[str], wanted: Sequence[str], limit: int) -> list[int]:
     """Line indices at which all of `wanted` stands, overlapping ones too. Searching one string is linear."""
     if not wanted or len(wanted) > len(lines):
         return []
@@ -150,11 +150,13 @@ def levels(lines: Sequence[str], wanted: Sequence[str]) -> Iterator[list[Match]]
         yield from ([] for _ in LEVELS)
         return
     size = len(wanted)
-    yield [Match(i, i + size, Fit()) for i in occurrences(lines, wanted)]
+    yield [Match(i, i + size, Fit()) for i in occurrences(lines, wanted, MANY)]
     trimmed = [line.rstrip(BLANKS) for line in wanted]
     file_trimmed = [line.rstrip(BLANKS) for line in lines]
-    yield [Match(i, i + size, Fit(trim=_trims(lines, wanted, i))) for i in occurrences(file_trimmed, trimmed)]
-    bare = occurrences([line.lstrip(BLANKS) for line in file_trimmed], [line.lstrip(BLANKS) for line in trimmed])
+    yield [Match(i, i + size, Fit(trim=_trims(lines, wanted, i))) for i in occurrences(file_trimmed, trimmed, MANY)]
+    # All of them: of many places with these words perhaps only the last has the indentation.
+    bare_file, bare_wanted = ([line.lstrip(BLANKS) for line in some] for some in (file_trimmed, trimmed))
+    bare = occurrences(bare_file, bare_wanted, len(lines))
     yield _shifted(lines, wanted, bare)
     yield _in_columns(lines, wanted, bare)
 
@@ -178,6 +180,8 @@ def _shifted(lines: Sequence[str], wanted: Sequence[str], starts: Sequence[int])
         if shift is not None:
             fit = Fit(_trims(lines, wanted, start), *shift)
             matches.append(Match(start, start + len(wanted), fit))
+        if len(matches) == MANY:
+            break
     return matches
 
 

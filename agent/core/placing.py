@@ -6,16 +6,18 @@ A place that is found is refused all the same when the replacement cannot be wri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agent.core.matching import BLANKS, LEVELS, Fit, Lines, Match, aligned, indent, levels, occurrences
+from agent.core.matching import BLANKS, LEVELS, MANY, Fit, Lines, Match, aligned, indent, levels, occurrences
 from agent.core.readings import (
     DOTS,
     LAZY,
-    UNDERLINE,
-    breaks_at_underline,
+    breaks_at_marking,
     chains,
+    common_step,
+    is_marking,
     is_no_ellipsis_body,
     is_python,
     misindented,
@@ -24,6 +26,7 @@ from agent.core.readings import (
     unwrapped,
 )
 
+SHIFTING = ("indentation", "tabs")
 PLACES_SHOWN = 8
 LINES_SHOWN = 12
 COLUMNS_SHOWN = 160
@@ -81,8 +84,8 @@ class Place:
             tolerant = around or level != "exact"
             if self.search == self.replace:
                 return New(self.file.text(), "changes nothing: SEARCH and REPLACE are the same")
-            if tolerant and (there := self.standing(self.replace)) is not None:
-                return Refusal(self.already(there), already=True)
+            if level in SHIFTING and (there := self.standing(self.replace, outside=matches[0])) is not None:
+                return Refusal(self.already(there), already=True)  # else an edit that is done would be done elsewhere
             note = f"was matched by tolerating differences in {level if level != 'exact' else 'the lines around it'}"
             return self.agreed(matches, note if tolerant else "")
         return NOT_FOUND
@@ -114,7 +117,7 @@ class Place:
             if self.covered(match, texts):
                 return Refusal(self.already(self.covering(match, texts)), already=True)
             file = file.with_lines(match.start, match.stop, texts, kept)
-            fresh = fresh or any(UNDERLINE.fullmatch(line.strip()) for line in new)
+            fresh = fresh or any(is_marking(line) for line in new)
         return self.checked(file, matches, replacements, fresh)
 
     def written(
@@ -139,37 +142,41 @@ class Place:
         """Python only: a shift or a marker-like line must not break a file that the REPLACE as written would not."""
         if not self.name.endswith(".py"):
             return file
-        if fresh and breaks_at_underline(file) and is_python(self.file.text()):
-            return Refusal("a line of ======= would become part of the code. Write one divider in each block.")
+        if fresh and breaks_at_marking(file) and is_python(self.file.text()):
+            return Refusal(
+                "a line of ======= or a fence in REPLACE would become part of the code. Write one divider "
+                "in each block, and fences only around it."
+            )
         pairs = list(zip(matches, replacements, strict=True))
         if any(self.may_be_unshifted(*pair) for pair in pairs) and misindented(file.text()):
             literal = self.file
             for match, new in reversed(pairs):
-                literal = literal.with_lines(match.start, match.stop, new, [None] * len(new))
+                first = [match.fit.line(line) or "" for line in new[:1]]
+                literal = literal.with_lines(match.start, match.stop, [*first, *new[1:]], [None] * len(new))
             if not misindented(literal.text()):
                 return Refusal(self.shifted_otherwise(matches[0]))
         return self.in_own_blanks(file)
 
     def may_be_unshifted(self, match: Match, new: Sequence[str]) -> bool:
         """Only the first line lost its indentation, the others may have the file's."""
-        if set(self.search[1:]) & {line for line in new[1:] if line.strip(BLANKS)}:
+        quoted = {line.rstrip(BLANKS) for line in self.search[1:]}
+        if quoted & {line.rstrip(BLANKS) for line in new[1:] if line.strip(BLANKS)}:
             return False  # a line of SEARCH is there again, with the indentation that it has in SEARCH
         rest = [len(indent(line)) for line in new[1:] if line.strip(BLANKS)]
         here = [len(indent(line)) for line in self.lines[match.start : match.stop] if line.strip(BLANKS)]
         return match.fit.shifts and bool(rest) and min(rest) == min(here)
 
     def in_own_blanks(self, file: Lines) -> Lines:
-        """Tabs that a REPLACE brings into a file indented with blanks become that file's blanks."""
-        if not any(line.startswith("\t") for line in file.texts) or any("\t" in indent(line) for line in self.lines):
+        """What a REPLACE indents with tabs in a file of blanks, or the reverse, is indented as the file is."""
+        before, after = ({line[:1] for line in lines if line[:1] in (" ", "\t")} for lines in (self.lines, file.texts))
+        if len(before) != 1 or before == after or not is_python(self.file.text()):
             return file
-        steps = [len(indent(line)) for line in self.lines if line.startswith(" ") and line.strip()]
-        if not steps or not is_python(self.file.text()):
-            return file
-        unit = min(steps)
-        texts = tuple(
-            indent(line).expandtabs(unit) + line.lstrip(BLANKS) if "\t" in indent(line) else line for line in file.texts
-        )
-        return replace(file, texts=texts)
+        if before == {" "}:
+            unit = common_step(self.lines)
+            texts = [indent(line).expandtabs(unit) + line.lstrip(BLANKS) for line in file.texts]
+        else:
+            texts = [re.sub(r"^(?: {4})+", lambda blanks: "\t" * (len(blanks[0]) // 4), line) for line in file.texts]
+        return replace(file, texts=tuple(texts))
 
     # ---- readings other than consecutive lines -----------------------------------------------------------------------
 
@@ -191,6 +198,8 @@ class Place:
     def chained(self, searches: list[tuple[str, ...]], replacements: list[tuple[str, ...]]) -> New | Refusal | None:
         found = [list(levels(self.lines, part)) for part in searches]
         for level, name in enumerate(LEVELS):
+            if any(len(matches[level]) >= MANY for matches in found):
+                return Refusal(f"a part beside a `...` stands in `{self.name}` too often. Quote more of its lines.")
             ways = chains([matches[level] for matches in found])
             if not ways:
                 continue
@@ -236,9 +245,10 @@ class Place:
 
     # ---- what speaks against it --------------------------------------------------------------------------------------
 
-    def standing(self, wanted: Sequence[str]) -> Match | None:
-        """Where these lines stand already, tolerantly."""
-        return next((matches[0] for matches in levels(self.lines, wanted) if matches), None)
+    def standing(self, wanted: Sequence[str], outside: Match | None = None) -> Match | None:
+        """Where these lines stand already, tolerantly, and not only inside a place that is about to lose some."""
+        found = (match for matches in levels(self.lines, wanted) for match in matches)
+        return next((m for m in found if not outside or m.start < outside.start or m.stop > outside.stop), None)
 
     def covering(self, match: Match, texts: Sequence[str]) -> Match:
         size = len(texts)
@@ -273,9 +283,10 @@ class Place:
     def several(self, starts: Sequence[int], size: int, level: str) -> str:
         shown = ", ".join(span(start, start + size) for start in starts[:PLACES_SHOWN])
         more = f" and {len(starts) - PLACES_SHOWN} more" if len(starts) > PLACES_SHOWN else ""
+        count = f"{MANY} or more" if len(starts) >= MANY else str(len(starts))
         how = "" if level == "exact" else f" (apart from {level})"
         return (
-            f"the SEARCH text stands in `{self.name}` {len(starts)} times{how}: at {shown}{more}. Quote more lines "
+            f"the SEARCH text stands in `{self.name}` {count} times{how}: at {shown}{more}. Quote more lines "
             "around the place you mean, so that it is found once."
         )
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from agent.core import file_names
 from agent.core.matching import BLANKS, Lines, Match, indent
@@ -120,6 +122,13 @@ def is_no_ellipsis_body(lines: Sequence[str], number: int) -> bool:
     return beside_before or (bool(after) and len(indent(after)) == depth > 0)
 
 
+def common_step(lines: Sequence[str]) -> int:
+    """The indentation that one more level has in this file."""
+    depths = [len(indent(line)) for line in lines if line.strip(BLANKS)]
+    steps = Counter(deeper - depth for depth, deeper in pairwise(depths) if deeper > depth)
+    return steps.most_common(1)[0][0] if steps else 4
+
+
 def is_python(text: str) -> bool:
     return syntax_error(text) is None
 
@@ -128,10 +137,15 @@ def misindented(text: str) -> bool:
     return isinstance(syntax_error(text), IndentationError)
 
 
-def breaks_at_underline(file: Lines) -> bool:
+def is_marking(line: str) -> bool:
+    """Does it look like a divider or a fence?"""
+    return bool(UNDERLINE.fullmatch(line.strip())) or bool(FENCE.match(line))
+
+
+def breaks_at_marking(file: Lines) -> bool:
     error = syntax_error(file.text())
     number = error.lineno if isinstance(error, SyntaxError) and error.lineno else 0
-    return 0 < number <= len(file.texts) and bool(UNDERLINE.fullmatch(file.texts[number - 1].strip()))
+    return 0 < number <= len(file.texts) and is_marking(file.texts[number - 1])
 
 
 def syntax_error(text: str) -> Exception | None:

@@ -97,7 +97,7 @@ class _Reader:
             before = line[: end.start()]
             if not before.strip():
                 self.ends.add(_Marker(at, len(end[1]), "", line[end.end() :]))
-            elif not _quoted(before, line[end.end() :]):
+            elif not before[-1].isspace() and not _quoted(before, line[end.end() :]):
                 self.glued_ends.add(_Marker(at, len(end[1]), before, line[end.end() :]))
 
     def _opens(self, before: str) -> bool:
@@ -215,7 +215,7 @@ class _Reader:
                 continue
             if line.endswith(mark) and line[-width - 1 : -width] != "=":
                 found.append(([*body[:at], line[:-width]], list(body[at + 1 :])))
-            if line.startswith(mark) and line[width : width + 1] != "=":
+            if line.startswith(mark) and not re.match(r"=| \S", line[width:]):  # `======= text` may be a remark
                 found.append((list(body[:at]), [line[width:], *body[at + 1 :]]))
         fitting = [parts for parts in found[:MANY_DIVIDERS] if self._following(blank.file, parts[0])]
         if len(fitting) == 1:
