@@ -73,7 +73,7 @@ def draw_edit(text: str, rng: random.Random, others: Mapping[str, str] | None = 
         if not usable(chosen):
             continue
         search = "\n".join(chosen) + "\n"
-        if search not in text or places(text, search) != 1:
+        if text.count(search) != 1 or places(text, search) != 1:
             continue
         if any(places(other, search) for other in (others or {}).values()):
             continue
