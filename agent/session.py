@@ -18,7 +18,7 @@ from agent.core.ports import Runner
 from agent.core.template import Profile, Template
 from agent.llm.choose import choose
 from agent.loop import record_all
-from agent.runners.inspect import fingerprint
+from agent.runners.inspect import Interpreter, fingerprint
 from agent.runners.interpreters import resolve
 from agent.steps import close
 from agent.steps.desk import Desk, Tell
@@ -27,8 +27,10 @@ from agent.store.journal import Journal, Lock
 from agent.store.workspace import Workspace
 
 
-def preflight(template: Template, profile: Profile, settings: Settings, folder: Path) -> tuple[str, ...]:
-    """What must be right before anything is made or paid for; returns the experiment's interpreter."""
+def preflight(
+    template: Template, profile: Profile, settings: Settings, folder: Path
+) -> tuple[tuple[str, ...], Interpreter]:
+    """What must be right before anything is made or paid for; returns how the experiment's Python starts and what it is."""
     problems = []
     if profile.seed_jobs != "inside":
         problems.append('seed_jobs = "per-job" is not supported by this version; use "inside"')
@@ -52,8 +54,7 @@ def preflight(template: Template, profile: Profile, settings: Settings, folder: 
     if settings.python:
         environment = environment.model_copy(update={"python": settings.python, "uv": "", "wrapper": ()})
     interpreter = resolve(environment, Path(settings.results) / ".cache" / "environments", folder)
-    fingerprint(interpreter)
-    return interpreter
+    return interpreter, fingerprint(interpreter)
 
 
 def need_git() -> None:
@@ -101,8 +102,8 @@ def _desk(
     opened_before = [x.event.settings for x in journal.entries if isinstance(x.event, e.StudyOpened)]
     settings = merged(opened_before[-1] if opened_before else Settings(), given)
     model = outside.pop("model", None) or choose(settings.model)
-    interpreter = preflight(template, template.profile(first.profile)[1], settings, layout.root)
-    desk = Desk(layout, journal, Workspace(layout.root), model, make_runner(settings), template, idea, interpreter,
+    interpreter, machine = preflight(template, template.profile(first.profile)[1], settings, layout.root)
+    desk = Desk(layout, journal, Workspace(layout.root), model, make_runner(settings), template, idea, interpreter, machine.to_json(),
                 now=now, tell=tell, **outside)  # fmt: skip
     return desk, journal
 

@@ -38,6 +38,7 @@ class Case:
     asked_by: str = ""  # "person" or "study", when the job was stopped on request
     editable: Callable[[str], bool] = lambda path: True
     sources: Callable[[str], str] = lambda path: ""
+    root: str = ""  # the folder that the experiment ran in, as tracebacks show it
 
 
 def blame(case: Case) -> Blame:
@@ -90,8 +91,8 @@ def _explain(case: Case, trace: list[str]) -> str:
     frames = [m.groupdict() for line in trace if (m := _FRAME.match(line))]
     parts = []
     for frame in frames:
-        name = _relative(frame["path"])
-        if not name or not case.editable(name):
+        name = frame["path"].removeprefix(case.root.rstrip("/") + "/").removeprefix("./")
+        if not case.editable(name):
             continue
         source = case.sources(name).splitlines()
         at = int(frame["line"])
@@ -103,11 +104,6 @@ def _explain(case: Case, trace: list[str]) -> str:
     if trace and not parts:
         parts.append("No frame of an editable file is in the traceback. Its end:\n" + "\n".join(trace[-12:]))
     return "\n\n".join([*parts[-4:], _streams(case, with_stderr=not trace)]).strip()
-
-
-def _relative(path: str) -> str:
-    """Experiments run inside the study folder, so their own frames are relative or end in a known relative path."""
-    return path.removeprefix("./") if not path.startswith("/") else path.rsplit("/", 1)[-1]
 
 
 def _streams(case: Case, with_stderr: bool = True) -> str:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.result import Result, parse_result
-from agent.runners.inspect import fingerprint
 from agent.steps.desk import Desk
 from agent.store import files
 
@@ -76,7 +75,7 @@ def _entry(desk: Desk, run: str) -> Path:
         "env": {**profile.env, **environment(desk, run)},
         "profile": desk.state.profile,
         "seeds": profile.seeds.baseline,
-        "interpreter": fingerprint(desk.interpreter).to_json(),
+        "interpreter": desk.machine,
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
     return desk.layout.root.parent / ".cache" / "baselines" / f"{template.name}-{run}-{digest}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent.core import events as e
 from agent.core.errors import Interrupted
@@ -34,6 +35,7 @@ class Desk:
     template: Template
     idea: Idea
     interpreter: tuple[str, ...]  # argv prefix of the experiment's Python
+    machine: dict[str, Any]  # what that Python is and runs on
     now: Callable[[], float] = time.time
     tell: Tell = _silent
     show_progress: Callable[[str], None] = lambda text: None

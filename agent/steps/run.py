@@ -255,6 +255,7 @@ def _case(
         asked_by="person" if desk.state.stopping == "run" else "study",
         editable=texts.__contains__,
         sources=lambda name: texts.get(name, ""),
+        root=str(desk.layout.root),
     )
 
 

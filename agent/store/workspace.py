@@ -12,7 +12,7 @@ import hashlib
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from agent.store import files
 MAIN = "refs/heads/main"
 TOOL = ("ai-scientist", "ai-scientist@localhost")
 _NOT_OURS = ("*~", "*.swp", "*.pyc", "*.pyo")  # droppings of editors and interpreters
+_REMEMBERED = 1_000_000  # bytes of a blob that is kept in memory
 _EXCLUDE = "/.study/\n__pycache__/\n*.pyc\n*.pt\n*.pth\n*.npy\n*.npz\n*.safetensors\n*.ckpt\n*.bin\n*.h5\n*.pkl\n"
 
 
@@ -40,7 +41,8 @@ class Drift:
 class Workspace:
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._trees: dict[str, dict[str, str]] = {}
+        self._trees: dict[str, dict[str, str]] = {}  # by commit; neither trees nor blobs ever change
+        self._blobs: dict[str, bytes] = {}
 
     @staticmethod
     def create(root: Path, content: Mapping[str, bytes], message: str, at: float) -> tuple[Workspace, str]:
@@ -97,16 +99,21 @@ class Workspace:
         """Contents at a commit, of all files or of those named that exist."""
         tree = self.tree(commit)
         wanted = [p for p in (tree if paths is None else paths) if p in tree]
-        if not wanted:
-            return {}
-        out = self._git("cat-file", "--batch", stdin="".join(f"{tree[p]}\n" for p in wanted).encode())
-        contents, at = {}, 0
-        for path in wanted:
+        self._fetch(sorted({tree[p] for p in wanted} - self._blobs.keys()))
+        contents = {path: self._blobs[tree[path]] for path in wanted}
+        self._blobs = {blob: content for blob, content in self._blobs.items() if len(content) <= _REMEMBERED}
+        return contents
+
+    def _fetch(self, blobs: Sequence[str]) -> None:
+        if not blobs:
+            return
+        out = self._git("cat-file", "--batch", stdin="".join(f"{blob}\n" for blob in blobs).encode())
+        at = 0
+        for blob in blobs:
             header = out.index(b"\n", at)
             size = int(out[at:header].split()[2])
-            contents[path] = out[header + 1 : header + 1 + size]
+            self._blobs[blob] = out[header + 1 : header + 1 + size]
             at = header + 1 + size + 1
-        return contents
 
     # --- the working tree ------------------------------------------------------------------------------------------
 
