@@ -106,7 +106,7 @@ def aiders() -> Callable[[Case], Outcome]:
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 (root / name).write_bytes(text.encode())
             terminal = InputOutput(yes=True, pretty=False, fancy_input=False, llm_history_file=None)
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(root):
+            with contextlib.redirect_stdout(io.StringIO()):
                 coder = EditBlockCoder(
                     model, terminal, fnames=[str(root / name) for name in case.files], use_git=False, map_tokens=0
                 )
@@ -125,7 +125,7 @@ def aider_complains(coder: Any) -> bool:
     try:
         edits = coder.apply_edits_dry_run(coder.get_edits())
         coder.apply_edits(edits)
-    except (ValueError, OSError):
+    except (ValueError, OSError, AttributeError):  # the last is how it fails on a file that is not there
         return True
     return not edits
 

@@ -96,7 +96,7 @@ def test_every_kind_of_reply_comes_out_as_it_should(kind: str) -> None:
         made += 1
         got = outcome(case.reply, dict(case.files), case.creatable)
         assert got == case.expected, f"{case.reply}\n{got}"
-        if made == 12:
+        if made == 6:
             break
     assert made >= 3
 
@@ -201,16 +201,25 @@ def test_a_wrong_name_is_answered_with_the_editable_ones() -> None:
     assert "Did you mean `experiment.py`?" in said and "`plot.py`" in said
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["../x.py", "/etc/passwd", "a/../../x", ".git/config", ".GIT/hooks/x.py", "sub/.git/x", "C:\\x.py", "~/x.py",
-     "harness/experiment.py", "run_0/experiment.py", "x\\experiment.py", "Experiment.py"],
-)  # fmt: skip
-def test_no_other_file_can_be_named(name: str) -> None:
-    files = {NAME: TEXT}
-    assert outcome(fenced(name, GOOD), files, ("**",)) is None
-    assert outcome(fenced(f"### `{name}`", GOOD), files) is None
-    assert apply([Block(name, "", "x\n")], files, ("*.txt", "notes/*")) != Applied({name: "x\n"})
+UNSAFE = ["../x.py", "/etc/passwd", "a/../../x", ".git/config", ".GIT/hooks/x.py", "sub/.git/x", "C:\\x.py", "~/x.py",
+          "x\\experiment.py", "results/../experiment.py", "experiment.py/x.py"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*UNSAFE, "harness/experiment.py", "run_0/experiment.py", "Experiment.py"])
+def test_a_file_that_is_not_editable_is_not_taken_for_one_that_is(name: str) -> None:
+    for decorated in (name, f"### `{name}`", f"Now {name}:"):
+        assert outcome(fenced(decorated, GOOD), {NAME: TEXT}) is None
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_no_glob_allows_a_name_outside_the_study(name: str) -> None:
+    assert isinstance(apply([Block(name, "", "x\n")], {NAME: TEXT}, ("**", "**/*", "*")), Rejected)
+
+
+def test_a_glob_star_stays_inside_one_folder() -> None:
+    for name, allowed in {"notes/a.txt": True, "notes/b/a.txt": False, "deep/a/b.md": True, "deep/b.md": True}.items():
+        made = apply([Block(name, "", "x\n")], {}, ("notes/*.txt", "deep/**/*.md"))
+        assert isinstance(made, Applied) == allowed
 
 
 # ---- no guessing -----------------------------------------------------------------------------------------------------
@@ -324,6 +333,31 @@ def test_the_byte_order_mark_stays_where_it_is() -> None:
     assert outcome(fenced(NAME, block("a = 1\n", "a = 2\n")), {NAME: "\ufeffa = 1\n"}) == {NAME: "\ufeffa = 2\n"}
 
 
+# ---- markers and fences where they do not belong ---------------------------------------------------------------------
+
+
+def test_a_remark_behind_the_divider_is_not_taken_for_code() -> None:
+    assert (
+        outcome(fenced("notes.txt", block("a\n", "b\n").replace("=======", "======= becomes")), {"notes.txt": "a\n"})
+        is None
+    )
+
+
+def test_a_marker_in_a_comment_is_not_silently_passed_over() -> None:
+    reply = fenced(NAME, GOOD.replace(">>>>>>> REPLACE", "# >>>>>>> REPLACE"))
+    assert "no `>>>>>>> REPLACE`" in refusal(reply, {NAME: TEXT})
+
+
+def test_a_fence_left_inside_replace_is_refused_in_python() -> None:
+    wrong = block("        self.rate = rate\n", "        self.rate = 1\n```\n")
+    assert "a fence in REPLACE" in refusal(fenced(NAME, wrong), {NAME: TEXT})
+
+
+def test_code_behind_the_opening_marker_is_not_taken_for_a_file_name() -> None:
+    edit = block("model.step\nb = 2\n", "b = 3\n").replace("SEARCH\n", "SEARCH")
+    assert outcome(fenced(NAME, edit), {NAME: "model.step\nb = 2\n"}) == {NAME: "b = 3\n"}
+
+
 # ---- time ------------------------------------------------------------------------------------------------------------
 
 
@@ -333,7 +367,7 @@ def test_the_byte_order_mark_stays_where_it_is() -> None:
      block("a\n", "b\n"), "<<<<<<< SEARCH\n=======\n"],
 )  # fmt: skip
 def test_a_huge_reply_is_read_in_linear_time(piece: str) -> None:
-    reply = piece * (1_000_000 // len(piece))
+    reply = piece * (500_000 // len(piece))
     started = time.perf_counter()
     parse(reply, {NAME: TEXT})
     assert time.perf_counter() - started < 2.0
@@ -398,7 +432,7 @@ marker_soup = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(marker_soup | st.text(max_size=200))
 @example("<<<<<<< SEARCH")
 @example(">>>>>>> REPLACE")
@@ -416,7 +450,7 @@ def test_no_reply_makes_it_raise_and_nothing_but_editable_files_changes(reply: s
         assert isinstance(apply(result.good, files), Applied)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.sampled_from(["a", "  a", "    a", "\ta", "a  ", "b", "", "...", "    b", "if b:"]), min_size=1, max_size=9
@@ -444,7 +478,7 @@ def test_lines_outside_the_place_keep_their_bytes(
     assert all(line.strip() in quoted for line in old[head : len(old) - tail])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.permutations([GOOD, BAD, block("    return losses\n", "    return 1\n")]), st.integers(0, 3))
 def test_any_list_with_one_bad_block_changes_nothing(blocks: list[str], cut: int) -> None:
     reply = fenced(NAME, "".join([*blocks[:cut], BAD, *blocks[cut:]]))
