@@ -1,0 +1,150 @@
+"""A crash before, inside and after every journal append: the next session reaches the same end, and does nothing twice."""
+
+import hashlib
+import shutil
+import time
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from agent.core import events
+from agent.store.journal import Journal
+from tests.stories import world
+from tests.stories.world import Script, block, edits, new_file, notes, rate
+
+EVERY_KIND = [kind.model_fields["type"].default for kind in get_args(events.Event)]
+LEDGER = 'open(".study/executions", "a").write(out_dir + "\\n")\n    fits = {}'
+STEPS = '    steps = config["epochs"] * len(points)'
+BROKEN = block(STEPS, STEPS.replace("config", "confg"))
+REPAIR = block(STEPS.replace("config", "confg"), STEPS) + block('    "epochs": 3,', '    "epochs": 2,')
+
+
+def _raise(number):
+    return f"    fits = {{}}\n    raise ValueError({number})"
+
+
+# Three short studies that have everything in them: (settings, replies, how they end).
+STUDIES = {
+    "rejected, kept, idle, completed": (
+        {"max_runs": 2},
+        edits(
+            [
+                "nothing useful here",
+                rate(0.05, 0.02) + block("no such line", "x"),
+                "Again.\n" + block('    "epochs": 3,', '    "epochs": 4,'),
+            ],
+            [notes("run_1"), "Nothing is left.\n" + new_file("notes/run_1.txt", "again") + "ALL_COMPLETED"],
+        )
+        | {("edit", "run_2", 2): "Nothing is left.\nALL_COMPLETED"},
+        (0, "the coder has nothing more to try"),
+    ),
+    "failing, repaired, rebased, notes at the end": (
+        {"max_runs": 2},
+        edits(
+            ["Break it.\n" + BROKEN, "Repair it.\n" + REPAIR],
+            ["BASE: run_1", "BASE: run_0\n" + rate(0.05, 0.01) + notes("run_1")],
+        )
+        | {("notes", "run_2", 1): "no blocks", ("notes", "run_2", 2): "Here.\n" + notes("run_2")},
+        (0, "all 2 runs are used"),
+    ),
+    "refused, closed": (
+        {"max_runs": 1, "attempts_per_run": 2},
+        edits(["ALL_COMPLETED", "Raise.\n" + block("    fits = {}", _raise(1)), "Raise again.\n" + block(_raise(1), _raise(2))]),
+        (1, "all 1 run are used; no run gave a usable result"),
+    ),
+}  # fmt: skip
+
+
+def _start(place, name):
+    toy = world.template(
+        place / "toy",
+        experiment__py=lambda text: text.replace("fits = {}", LEDGER),
+        template__toml=lambda text: text.split("[[baselines]]")[0] + '[[baselines]]\nname = "sgd"\n',
+    )
+    return world.start(place, folder=toy, **STUDIES[name][0])
+
+
+def _record(place, name):
+    """Play a study, and copy its folder at each append, as a crash at that moment would leave it."""
+    _, replies, end = STUDIES[name]
+    root, settings = _start(place, name)
+    points, write = [], Journal._write
+
+    def spy(journal, line):
+        copy = place / "copies" / f"{len(points):03d}"
+        shutil.copytree(root.parent, copy, symlinks=True)
+        points.append((copy / root.name, line))
+        write(journal, line)
+
+    Journal._write = spy
+    try:
+        stop = world.go(root, Script(replies, ledger=root / ".study" / "asked"), settings)
+    finally:
+        Journal._write = write
+    assert (stop.exit_code, stop.why) == end
+    return root, points, settings
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_crash_at_any_append_changes_nothing_about_the_end(tmp_path, name):
+    study, points, settings = _record(tmp_path, name)
+    expected = [STUDIES[name][2][0], *_end_of(study)]
+    wrong, known = {}, {}
+    for number, (crashed, line) in enumerate(points):
+        for where, written in (("before", b""), ("inside", line[: len(line) // 2]), ("after", line)):
+            shutil.rmtree(study.parent)
+            shutil.copytree(crashed.parent, study.parent, symlinks=True)
+            with (study / ".study" / "journal.jsonl").open("ab") as journal:
+                journal.write(written)
+            if where == "inside":  # the next writer cuts the torn line off ...
+                Journal(study / ".study" / "journal.jsonl", time.time).close()
+            same = _bytes_of(study)
+            if same not in known:  # ... and from the same bytes on disk the same follows
+                stop = world.go(study, Script(STUDIES[name][1], ledger=study / ".study" / "asked"), settings)
+                known[same] = _differences([stop.exit_code, *_end_of(study)], expected)
+            elif where == "inside":
+                assert same == before
+            before = same
+            if known[same]:
+                wrong[number, where, line[:90]] = known[same]
+    assert not wrong
+    assert len(known) > len(points)
+
+
+def test_the_studies_that_are_crashed_have_every_kind_of_event_in_them(tmp_path):
+    kinds = set()
+    for number, name in enumerate(STUDIES):
+        root, settings = _start(tmp_path / str(number), name)
+        world.go(root, Script(STUDIES[name][1], ledger=root / ".study" / "asked"), settings)
+        kinds |= {event.type for event in world.events_of(root)}
+    human = {kind for kind in EVERY_KIND if kind.startswith("human.")} | {"plan.deviated"}
+    assert set(EVERY_KIND) - human <= kinds
+
+
+def _end_of(root):
+    return [world.outcome_of(root), _lines(root, "executions"), _lines(root, "asked")]
+
+
+def _bytes_of(root):
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and name not in (".git/index", ".study/lock") and not name.startswith(".git/logs"):
+            digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _lines(root: Path, name: str) -> list[str]:
+    return (root / ".study" / name).read_text().splitlines()
+
+
+def _differences(found, expected, path=""):
+    """Where two nested values differ, for a readable failure."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return [d for k in {*found, *expected} for d in _differences(found.get(k), expected.get(k), f"{path}.{k}")]
+    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        return [
+            d for i, (a, b) in enumerate(zip(found, expected, strict=True)) for d in _differences(a, b, f"{path}[{i}]")
+        ]
+    return [] if found == expected else [f"{path}: {str(found)[-300:]!r} instead of {str(expected)[-300:]!r}"]
