@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.job import Running
+from agent.runners.inline import InlineRunner
 from agent.runners.local import LocalRunner
 from tests.runners.attempts import (
     NASTY,
@@ -31,6 +32,8 @@ from tests.runners.attempts import (
 from tests.runners.nasty import NAMES
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="sub-reapers are Linux")]
+
+FILES = InlineRunner()  # looks at the files only, while LocalRunner's `look` would also kill what it finds
 
 DAEMON_WITH_PIPES = """
 import os, signal, time
@@ -83,8 +86,8 @@ def test_a_well_behaved_job_ends_at_once_when_stopped(tmp_path: Path) -> None:
 def test_kill_minus_nine_of_the_launcher_kills_the_tree_before_it_is_called_lost(tmp_path: Path) -> None:
     attempt = start_script(tmp_path, NASTY, *NAMES)
     kill(launcher_of(attempt))
-    assert isinstance(LocalRunner().look(attempt), Running)  # the reaper still has work to do
-    outcome = ended(attempt, 3.0)
+    assert isinstance(FILES.look(attempt), Running)  # the reaper still has work to do
+    outcome = ended(attempt, 3.0, FILES)
     assert_all_dead(attempt)
     assert outcome.ending == "lost"
 
@@ -92,14 +95,14 @@ def test_kill_minus_nine_of_the_launcher_kills_the_tree_before_it_is_called_lost
 def test_kill_minus_nine_of_the_launchers_group_kills_the_tree(tmp_path: Path) -> None:
     attempt = start_script(tmp_path, NASTY, *NAMES)
     os.killpg(os.getpgid(launcher_of(attempt)), signal.SIGKILL)
-    assert ended(attempt, 3.0).ending == "lost"
+    assert ended(attempt, 3.0, FILES).ending == "lost"
     assert_all_dead(attempt)
 
 
 def test_kill_minus_nine_of_the_reaper_kills_the_tree_and_is_recorded(tmp_path: Path) -> None:
     attempt = start_script(tmp_path, NASTY, *NAMES)
     kill(reaper_of(attempt))
-    outcome = ended(attempt, 3.0)
+    outcome = ended(attempt, 3.0, FILES)
     assert_all_dead(attempt)
     assert outcome.ending == "lost"
     assert "killed by signal 9" in outcome.detail
@@ -145,6 +148,11 @@ def test_background_children_of_the_last_command_are_killed_and_mentioned(tmp_pa
     assert outcome.ok
     assert survivors(tmp_path / "attempt") == []
     assert "2 background process(es)" in outcome.detail
+
+
+def test_a_job_that_kills_its_own_group_hits_only_itself(tmp_path: Path) -> None:
+    outcome = run(tmp_path, shell("kill -9 0"))
+    assert (outcome.ending, outcome.signal) == ("finished", signal.SIGKILL)
 
 
 def test_a_daemon_that_holds_the_pipes_does_not_block_the_end(tmp_path: Path) -> None:

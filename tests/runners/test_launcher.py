@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.errors import InfrastructureError
-from agent.core.job import Command, NotStarted, Outcome, Running, Sight
+from agent.core.job import Command, NotStarted, Outcome, Running
 from agent.runners import folder
 from agent.runners.local import LocalRunner
 from tests.runners.attempts import NASTY, attempt_of, ended, launcher_of, run, shell, survivors, until
@@ -112,19 +113,28 @@ def test_many_runners_starting_at_once_run_the_job_once(tmp_path: Path) -> None:
     assert starts(tmp_path) == 1
 
 
-def look_often(attempt: Path) -> list[Sight]:
-    return [LocalRunner().look(attempt) for _ in range(1500)]
-
-
-def test_looking_all_the_time_never_keeps_a_launcher_from_taking_its_attempt(tmp_path: Path) -> None:
+def test_a_probe_does_not_keep_a_launcher_from_taking_its_attempt(tmp_path: Path) -> None:
     attempt = attempt_of(tmp_path, shell("true"))
-    (attempt / "lock").touch()
-    with ThreadPoolExecutor(3) as pool:
-        looks = [pool.submit(look_often, attempt) for _ in range(2)]
-        LocalRunner().start(attempt)
-        seen = [sight for look in looks for sight in look.result()]
+    with (attempt / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        with ThreadPoolExecutor(1) as pool:
+            started = pool.submit(LocalRunner().start, attempt)
+            time.sleep(0.5)
+            assert LocalRunner().look(attempt) == NotStarted()
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            started.result()
     assert ended(attempt).ok
-    assert not any(isinstance(sight, Outcome) and sight.ending == "lost" for sight in seen)
+
+
+def test_whoever_looks_during_the_start_never_sees_a_lost_job(tmp_path: Path) -> None:
+    attempt = attempt_of(tmp_path, shell("true"))
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(LocalRunner().start, attempt)
+        seen = [LocalRunner().look(attempt)]
+        while not isinstance(seen[-1], Outcome):
+            seen.append(LocalRunner().look(attempt))
+        started.result()
+    assert isinstance(seen[-1], Outcome) and seen[-1].ok
 
 
 def test_a_lost_attempt_is_not_started_again(tmp_path: Path) -> None:
@@ -167,16 +177,15 @@ def test_a_job_description_that_is_none_is_refused_with_the_launchers_words(tmp_
 
 
 def test_a_full_disk_kills_the_job_and_is_told(tmp_path: Path) -> None:
-    attempt = attempt_of(tmp_path, shell("while true; do echo words; sleep 0.01; done"))
+    attempt = attempt_of(tmp_path, shell("trap '' TERM; while true; do echo words; sleep 0.05; done"))
     (attempt / "stdout.log").symlink_to("/dev/full")
-    done = subprocess.run(
-        [sys.executable, "-m", "agent.runners.launcher", str(attempt)], capture_output=True, text=True, timeout=20
-    )
-    assert done.returncode == 4
-    assert "No space left on device" in done.stderr
-    assert survivors(attempt) == []
-    outcome = LocalRunner().look(attempt)
-    assert isinstance(outcome, Outcome) and outcome.ending == "lost" and "No space left" in outcome.detail
+    command = [sys.executable, "-m", "agent.runners.launcher", str(attempt)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as launcher:
+        outcome = ended(attempt)
+        assert survivors(attempt) == []
+        assert launcher.stderr is not None and "No space left on device" in launcher.stderr.read()
+    assert launcher.returncode == 4
+    assert outcome.ending == "lost" and "No space left" in outcome.detail
 
 
 def test_an_attempt_folder_that_cannot_be_written_starts_nothing(tmp_path: Path) -> None:
