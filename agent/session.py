@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from agent import __version__
 from agent.core import events as e
-from agent.core.config import Settings
+from agent.core.config import Settings, settle
 from agent.core.errors import InputProblem
 from agent.core.idea import Idea, parse_idea
 from agent.core.layout import Layout
@@ -21,7 +21,7 @@ from agent.loop import record_all
 from agent.runners.inspect import Interpreter, fingerprint
 from agent.runners.interpreters import resolve
 from agent.steps import close
-from agent.steps.desk import Desk, Tell
+from agent.steps.desk import Desk
 from agent.store import catalog
 from agent.store.journal import Journal, Lock
 from agent.store.workspace import Workspace
@@ -74,42 +74,50 @@ def opened(root: Path, given: dict[str, Any], reopen: bool, **outside: Any) -> I
     need_git()
     layout = Layout(root.resolve())
     lock = Lock(layout.lock)
-    journal = None
     try:
-        idea, template = load(root)
-        desk, journal = _desk(layout, idea, template, given, outside)
-        if not desk.state.ended or reopen or desk.state.ended in ("stopped", "time"):
-            desk.record(e.StudyOpened(version=__version__, settings=_settings(desk, given), reopen=reopen))
-            record_all(desk, close.deviations(desk))
-        yield desk
-    finally:
-        if journal:
+        journal = Journal(layout.journal, outside["now"])
+        try:
+            settings = merged(_settings_before(layout, journal), given)
+            desk = _desk(layout, journal, settings, outside)
+            if not desk.state.ended or reopen or desk.state.ended in ("stopped", "time"):
+                desk.record(e.StudyOpened(version=__version__, settings=settings, reopen=reopen))
+                record_all(desk, close.deviations(desk))
+            yield desk
+        finally:
             journal.close()
+    finally:
         lock.release()
 
 
-def _desk(
-    layout: Layout, idea: Idea, template: Template, given: dict[str, Any], outside: dict[str, Any]
-) -> tuple[Desk, Journal]:
-    now: Callable[[], float] = outside.pop("now")
-    tell: Tell = outside.pop("tell")
-    journal = Journal(layout.journal, now)
+def _settings_before(layout: Layout, journal: Journal) -> Settings:
+    """Those of the last session; of a study killed before its first one, those that it was made with."""
+    sessions = [entry.event.settings for entry in journal.entries if isinstance(entry.event, e.StudyOpened)]
+    return sessions[-1] if sessions else settle([("config.toml", catalog.read_toml(layout.root / "config.toml"))])
+
+
+def _desk(layout: Layout, journal: Journal, settings: Settings, outside: dict[str, Any]) -> Desk:
     first = journal.entries[0].event if journal.entries else None
     if not isinstance(first, e.StudyCreated):
         raise InputProblem(
             f"{layout.journal} does not begin with the study's creation", "Restore the journal from a backup."
         )
-    opened_before = [x.event.settings for x in journal.entries if isinstance(x.event, e.StudyOpened)]
-    settings = merged(opened_before[-1] if opened_before else Settings(), given)
+    idea, template = load(layout.root)
     model = outside.pop("model", None) or choose(settings.model)
-    interpreter, machine = preflight(template, template.profile(first.profile)[1], settings, layout.root)
-    desk = Desk(layout, journal, Workspace(layout.root), model, make_runner(settings), template, idea, interpreter, machine.to_json(),
-                now=now, tell=tell, **outside)  # fmt: skip
-    return desk, journal
-
-
-def _settings(desk: Desk, given: dict[str, Any]) -> Settings:
-    return merged(desk.state.settings, given)
+    profile = template.profile(first.profile)[1]
+    interpreter, machine = preflight(template, profile, settings, layout.root)
+    runner = make_runner(settings)
+    return Desk(
+        layout,
+        journal,
+        Workspace(layout.root),
+        model,
+        runner,
+        template,
+        idea,
+        interpreter,
+        machine.to_json(),
+        **outside,
+    )
 
 
 def merged(before: Settings, given: dict[str, Any]) -> Settings:

@@ -44,6 +44,7 @@ def _summary(prose: str) -> str:
     """The first line that is a sentence: no heading, fence, control word or file name."""
     for line in prose.splitlines():
         text = line.strip().strip("*_").strip()
-        if len(text.split()) >= 3 and not text.startswith(("#", "`", "BASE:", "ALL_COMPLETED", "<", "|")):
+        sentence = len(text.split()) >= 3 or text.endswith((".", "!", "?"))
+        if sentence and not text.startswith(("#", "`", "BASE:", "ALL_COMPLETED", "<", "|")):
             return shorten(text, 72)
     return ""

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from agent.core.errors import InputProblem
+from agent.core.file_names import globbed
 from agent.core.text import did_you_mean, seconds
 from agent.core.validation import Strict, validate
 
@@ -141,7 +142,7 @@ class Template(Strict):
         return self
 
     def may_edit(self, path: str) -> bool:
-        return matches(path, (*self.editable, *ALWAYS_EDITABLE))
+        return globbed(path, (*self.editable, *ALWAYS_EDITABLE))
 
     def profile(self, name: str = "") -> tuple[str, Profile]:
         chosen = name or next(iter(self.profiles))
@@ -172,17 +173,6 @@ class Template(Strict):
             return 0, "self-scored: the coder edits the file that computes the score"
         why = "sealed evaluation code: the harness is frozen and checked before and after each run"
         return 1, why + ("; evaluate is a job of its own" if self.evaluate else "")
-
-
-def matches(path: str, globs: tuple[str, ...]) -> bool:
-    """`*` and `?` stay inside one folder, `**` crosses folders."""
-    return any(_glob(pattern).fullmatch(path) for pattern in globs)
-
-
-def _glob(pattern: str) -> re.Pattern[str]:
-    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(special.get(piece) or re.escape(piece) for piece in pieces))
 
 
 def is_experiment(path: str) -> bool:
