@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.core.errors import InputProblem
-from agent.core.text import slug
+from agent.core.text import is_text, printable, slug
 
 TEXT = ("Title", "Experiment", "Technical_Details", "Implementation_Plan", "Abstract", "Hypothesis", "Related_Work",
         "Risk_Factors_and_Limitations", "Template", "Baseline", "Primary", "Expected_Research_Impact")  # fmt: skip
 SCORES = ("Interestingness", "Feasibility", "Novelty", "Research_Impact", "Overall_Score")
 ALIASES = {"experiments": "Experiment", "shorthypothesis": "Hypothesis", "risks": "Risk_Factors_and_Limitations"}
 REQUIRED = ("Name", "Title", "Experiment")
+_PLAIN = ("Name", "Title", "Template", "Baseline", "Primary")  # one text; other prose may be a list
+_DEEPEST = 50
 _NOT_FOR_THE_CODER = {*SCORES, "Name", "Title", "Template", "novel"}
 
 
@@ -50,13 +52,14 @@ def parse_idea(data: object, origin: str) -> Idea:
         raise InputProblem(
             f"{origin} holds {_kind(data)}, not an idea", "An idea is a JSON object with Name, Title and Experiment."
         )
-    fields = _canonical(data)
-    problems = [f"{name} is missing" for name in REQUIRED if not fields.get(name)]
+    fields, problems = _canonical(data)
+    problems += [f"{name} is missing" for name in REQUIRED if _is_empty(fields.get(name))]
     for name, value in fields.items():
         wanted = _expected(name)
-        if wanted and value is not None and not wanted[1](value):
+        if wanted and not _is_empty(value) and not wanted[1](value):
             problems.append(f"{name} must be {wanted[0]}, not {_kind(value)}")
-    if isinstance(fields.get("Name"), str) and fields["Name"] and not slug(fields["Name"]):
+        problems += _unusable(name, value)
+    if isinstance(fields.get("Name"), str) and fields["Name"].strip() and not slug(fields["Name"]):
         problems.append(f"Name {fields['Name']!r} has no letter or digit in it; it becomes a folder name")
     if problems:
         raise InputProblem(f"{origin} is not a usable idea", "Correct the fields named here and start again.", problems)
@@ -87,15 +90,46 @@ def choose_idea(data: object, wanted: str, origin: str) -> Idea:
     if not data:
         raise InputProblem(f"{origin} holds an empty list", "Give it at least one idea.")
     listed = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
+    which = (
+        f", {names.count(wanted) or 'none'} of them {'are' if wanted in names else 'is'} {wanted!r}" if wanted else ""
+    )
     raise InputProblem(
-        f"{origin} holds {len(data)} ideas" + (f", none of them is {wanted!r}" if wanted else ""),
+        f"{origin} holds {len(data)} ideas{which}",
         f"Choose one: {origin}#NAME or {origin}#1 to #{len(data)}. Names: {listed}",
     )
 
 
-def _canonical(data: dict[str, Any]) -> dict[str, Any]:
-    known = {_squash(name): name for name in (*TEXT, *SCORES, "Name", "novel")}
-    return {known.get(_squash(key)) or ALIASES.get(_squash(key)) or key: value for key, value in data.items()}
+def _canonical(data: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The fields under their canonical names, and those that stand twice."""
+    known = {_squash(name): name for name in (*TEXT, *SCORES, "Name", "novel")} | ALIASES
+    names = {key: known.get(_squash(key), key) for key in data}
+    given: dict[str, list[str]] = {}
+    for key, name in names.items():
+        given.setdefault(name, []).append(f'"{key}"')
+    twice = [f"{name} stands twice ({' and '.join(keys)})" for name, keys in given.items() if len(keys) > 1]
+    return {names[key]: value for key, value in data.items()}, twice
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value == [] or (isinstance(value, str) and not value.strip())
+
+
+def _unusable(name: str, value: object) -> list[str]:
+    """What JSON allows and a text file or a prompt cannot hold."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        if not all(is_text(item) for item in (name, *level) if isinstance(item, str)):
+            return [f"{printable(name)} holds half a character (a lone surrogate); it is not valid text"]
+        level = [inner for item in level for inner in _inside(item)]
+        if not level:
+            return []
+    return [f"{name} is nested too deeply"]
+
+
+def _inside(value: object) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else []
 
 
 def _squash(key: str) -> str:
@@ -103,10 +137,10 @@ def _squash(key: str) -> str:
 
 
 def _expected(name: str) -> tuple[str, Callable[[Any], bool]] | None:
-    if name == "Experiment":
-        return "a text or a list", lambda v: isinstance(v, (str, list))
-    if name == "Name" or name in TEXT or name.endswith("_Evaluation"):
+    if name in _PLAIN or name.endswith("_Evaluation"):
         return "a text", lambda v: isinstance(v, str)
+    if name in TEXT:
+        return "a text or a list", lambda v: isinstance(v, (str, list))
     if name in SCORES:
         return "a number", lambda v: isinstance(v, (int, float)) and not isinstance(v, bool)
     if name == "novel":

@@ -9,8 +9,9 @@ from agent.core.text import shorten
 
 _OPENS = re.compile(r"^\s*<{5,9}\s*SEARCH")
 _CLOSES = re.compile(r"^\s*>{5,9}\s*REPLACE")
-_BASE = re.compile(r"^\W*BASE:\W*(run_[a-z0-9_]+)\W*$", re.MULTILINE)
-_DONE = re.compile(r"^\W*ALL_COMPLETED\W*$", re.MULTILINE)
+_FENCE = re.compile(r"^\s*(```|~~~)")
+_BASE = re.compile(r"^[^\w\n]*BASE:[^\w\n]*(run_[a-z0-9_]+)[^\w\n]*$", re.MULTILINE)
+_DONE = re.compile(r"^[^\w\n]*ALL_COMPLETED[^\w\n]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,12 @@ def outside_blocks(reply: str) -> str:
 
 
 def _summary(prose: str) -> str:
-    """The first line that is a sentence: no heading, fence, control word or file name."""
+    """The first line that is a sentence: no heading, code, control word or file name."""
+    fenced = False
     for line in prose.splitlines():
+        fenced ^= bool(_FENCE.match(line))
         text = line.strip().strip("*_").strip()
         sentence = len(text.split()) >= 3 or text.endswith((".", "!", "?"))
-        if sentence and not text.startswith(("#", "`", "BASE:", "ALL_COMPLETED", "<", "|")):
+        if sentence and not fenced and not text.startswith(("#", "`", "BASE:", "ALL_COMPLETED", "<", "|")):
             return shorten(text, 72)
     return ""

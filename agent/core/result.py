@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from agent.core.text import shorten
+from agent.core.text import printable, shorten
 
 _SKIPPED = re.compile(r"config|cfg|details", re.IGNORECASE)
 _RESERVED = ("protocol", "config")
+_SAME_NAME = '{}: its name "{}" is that of another metric; only A-Z, a-z, 0-9, ".", "-" and "_" count'
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,17 @@ def parse_result(text: str) -> Result | list[str]:
     config: dict[str, Any] = {}
     problems: list[str] = []
     for family, content in data.items():
+        if not family:
+            problems.append("a family without a name")
+            continue
         if not isinstance(content, dict):
             problems.append(f"{family}: a family must be an object, not {type(content).__name__}")
             continue
         found = _family(family, content, problems) if "means" in content else _leaves(family, content, problems)
-        measures.update(found)
+        for path, measure in found.items():
+            if identity(path) in measures:
+                problems.append(_SAME_NAME.format(path, identity(path)))
+            measures[identity(path)] = measure
         for into, key in ((protocol, "protocol"), (config, "config")):
             if isinstance(content.get(key), dict):
                 into[family] = content[key]
@@ -54,7 +61,7 @@ def parse_result(text: str) -> Result | list[str]:
                 problems.append(f"{family}.{key}: must be an object")
     if not measures and not problems:
         problems.append("final_info.json holds no metric")
-    return problems or Result(measures, protocol, config)
+    return [printable(p) for p in problems] or Result(measures, protocol, config)
 
 
 def missing_metrics(result: Result, expected: Iterable[str]) -> list[str]:
@@ -63,8 +70,9 @@ def missing_metrics(result: Result, expected: Iterable[str]) -> list[str]:
     return [f"{identity}: the baseline has this metric, the run has not" for identity in lost]
 
 
-def identity(*parts: str) -> str:
-    return ".".join(re.sub(r"[^A-Za-z0-9_.-]", "_", part) for part in parts)
+def identity(path: str) -> str:
+    """FAMILY.METRIC as facts and tables name it."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", path)
 
 
 def _family(family: str, content: dict[str, Any], problems: list[str]) -> dict[str, Measure]:
@@ -82,12 +90,15 @@ def _family(family: str, content: dict[str, Any], problems: list[str]) -> dict[s
         n = None
     found = {}
     for metric, value in means.items():
+        if not metric:
+            problems.append(f"{family}.means: a metric without a name")
+            continue
         mean = _number(value, f"{family}.means.{metric}", problems)
         stderr = _number(stderrs[metric], f"{family}.stderrs.{metric}", problems) if metric in stderrs else None
         if stderr is not None and stderr < 0:
             problems.append(f"{family}.stderrs.{metric}: {stderr} is negative")
         if mean is not None:
-            found[identity(family, metric)] = Measure(mean, stderr, n)
+            found[f"{family}.{metric}"] = Measure(mean, stderr, n)
     problems += [f"{family}.stderrs.{m}: there is no such mean" for m in sorted(set(stderrs) - set(means))]
     return found
 
@@ -95,6 +106,9 @@ def _family(family: str, content: dict[str, Any], problems: list[str]) -> dict[s
 def _leaves(path: str, content: dict[str, Any], problems: list[str]) -> dict[str, Measure]:
     """A family without `means`: every numeric leaf outside configuration, details and lists is a metric."""
     found: dict[str, Measure] = {}
+    if "stderrs" in content:  # ours, but half of it
+        problems.append(f"{path}.means: missing, but there are stderrs")
+        return found
     stack = [(path, content)]
     while stack:
         here, mapping = stack.pop()
@@ -106,7 +120,7 @@ def _leaves(path: str, content: dict[str, Any], problems: list[str]) -> dict[str
                 continue
             mean = _number(value, f"{here}.{key}", problems)
             if mean is not None:
-                found[identity(here, key)] = Measure(mean)
+                found[f"{here}.{key}"] = Measure(mean)
     return dict(sorted(found.items()))
 
 

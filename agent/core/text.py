@@ -51,8 +51,19 @@ def slug(text: str, longest: int = 48) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:longest].strip("_")
 
 
+def is_text(text: str) -> bool:
+    """Whether a file can hold it: JSON, programs' arguments and file names may bring halves of characters."""
+    return not re.search("[\ud800-\udfff]", text)
+
+
+def printable(text: str) -> str:
+    """`text` as it can be stored and shown: what is no character, or would steer a terminal, becomes �."""
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text)
+
+
 def shorten(text: str, longest: int) -> str:
-    flat = " ".join(text.split())
+    """One printable line."""
+    flat = printable(" ".join(text.split()))
     return flat if len(flat) <= longest else flat[: longest - 1].rstrip() + "…"
 
 
