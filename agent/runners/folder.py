@@ -174,13 +174,25 @@ def job_folders(attempt: Path) -> Iterator[str]:
         yield str(temporary)
         return
     private = Path(f"/tmp/ai-scientist-{os.urandom(6).hex()}")
-    private.mkdir(mode=0o700)
     try:
+        private.mkdir(mode=0o700)
         (private / "tmp").symlink_to(temporary)
+    except OSError:  # no /tmp to speak of: most jobs need no sockets
+        yield str(temporary)
+        return
+    try:
         yield str(private / "tmp")
     finally:
-        (private / "tmp").unlink(missing_ok=True)
-        private.rmdir()
+        forget_link(str(private / "tmp"))
+
+
+def forget_link(name: str) -> None:
+    """Remove the short link and its folder, if `name` is one and still there."""
+    link = Path(name)
+    if link.is_symlink():
+        link.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            link.parent.rmdir()
 
 
 def request_stop(attempt: Path) -> None:

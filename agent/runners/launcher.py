@@ -124,15 +124,15 @@ class Launcher:
             if isinstance(made, Unprepared):
                 return Outcome("unstartable", command.name, detail=made.reason)
             ready.append(made)
-        return self._supervise(ready)
+        return self._supervise(ready, temporary)
 
     def _record(self, outcome: Outcome) -> None:
         folder.write_status(self.attempt, self.status.end(outcome))
 
-    def _supervise(self, ready: Sequence[Prepared]) -> Outcome:
+    def _supervise(self, ready: Sequence[Prepared], temporary: str) -> Outcome:
         tree.become_subreaper()
         logs = [CappedLog(self.attempt / name, self.job.stream_bytes) for name in ("stdout.log", "stderr.log")]
-        reaper, sources = self._fork_reaper(ready)
+        reaper, sources = self._fork_reaper(ready, temporary)
         watched: dict[int, int | None] = {reaper: None}
         try:
             with selectors.DefaultSelector() as selector:
@@ -151,7 +151,7 @@ class Launcher:
             raise
         return self._outcome(seconds, dropped, watched[reaper])
 
-    def _fork_reaper(self, ready: Sequence[Prepared]) -> tuple[int, list[int]]:
+    def _fork_reaper(self, ready: Sequence[Prepared], temporary: str) -> tuple[int, list[int]]:
         """The reaper's process number and the descriptors to read from: its reports, stdout, stderr."""
         orders, self.orders = os.pipe()
         (reports, their_reports), (out, their_out), (err, their_err) = os.pipe(), os.pipe(), os.pipe()
@@ -160,7 +160,8 @@ class Launcher:
         if reaper == 0:
             for ours in (self.orders, reports, out, err):  # or the orders would never end
                 os.close(ours)
-            reap_job(self.job, ready, Pipes(orders, their_reports, their_out, their_err))
+            pipes = Pipes(orders, their_reports, their_out, their_err)
+            reap_job(self.job, ready, pipes, tidy=lambda: folder.forget_link(temporary))
         for theirs in (orders, their_reports, their_out, their_err):
             os.close(theirs)
         return reaper, [reports, out, err]

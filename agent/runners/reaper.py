@@ -17,7 +17,7 @@ import select
 import signal
 import subprocess
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +59,11 @@ class Report:
         return Report(**{**data, "unlinked": tuple(data["unlinked"])})
 
 
-def reap_job(job: Job, prepared: Sequence[Prepared], pipes: Pipes) -> None:
-    """The reaper's whole life. Does not return: the caller's stack belongs to the launcher."""
+def reap_job(job: Job, prepared: Sequence[Prepared], pipes: Pipes, tidy: Callable[[], None]) -> None:
+    """The reaper's whole life. Does not return: the caller's stack belongs to the launcher.
+
+    `tidy` is called when nothing is alive any more: the launcher may not be there to do it.
+    """
     status = 1
     try:
         os.setsid()
@@ -73,6 +76,7 @@ def reap_job(job: Job, prepared: Sequence[Prepared], pipes: Pipes) -> None:
         traceback.print_exc()
     finally:
         tree.kill_below({})
+        tidy()
         os._exit(status)
 
 

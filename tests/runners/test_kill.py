@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.job import Running
+from agent.runners import folder
 from agent.runners.inline import InlineRunner
 from agent.runners.local import LocalRunner
 from tests.runners.attempts import (
@@ -45,6 +46,10 @@ if os.fork() == 0:
         os.close(1)
         time.sleep(30)
 """
+
+
+def links_to(attempt: Path) -> list[Path]:
+    return [link for link in Path("/tmp").glob("ai-scientist-*/tmp") if link.resolve() == attempt / "tmp"]
 
 
 def test_a_nasty_job_is_dead_within_three_seconds_of_its_limit(tmp_path: Path) -> None:
@@ -90,6 +95,7 @@ def test_kill_minus_nine_of_the_launcher_kills_the_tree_before_it_is_called_lost
     outcome = ended(attempt, 3.0, FILES)
     assert_all_dead(attempt)
     assert outcome.ending == "lost"
+    assert links_to(attempt) == []
 
 
 def test_kill_minus_nine_of_the_launchers_group_kills_the_tree(tmp_path: Path) -> None:
@@ -116,6 +122,8 @@ def test_kill_minus_nine_of_launcher_and_reaper_together_is_cleaned_up_by_look(t
     kill(launcher)
     assert ended(attempt, 3.0).ending == "lost"
     assert_all_dead(attempt)
+    for link in links_to(attempt):  # nobody was left to do it
+        folder.forget_link(str(link))
 
 
 def test_sigterm_to_the_reaper_does_not_make_it_leave_the_job(tmp_path: Path) -> None:
