@@ -49,7 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception:  # noqa: BLE001  a bug must not look like "ended without a usable run"
         traceback.print_exc()
-        print("error: this is a fault of ai-scientist; please report the lines above. A study can be resumed.", file=sys.stderr)
+        print(
+            "error: this is a fault of ai-scientist; please report the lines above. A study can be resumed.",
+            file=sys.stderr,
+        )
         return 4
 
 
@@ -267,7 +270,7 @@ def _work(root: Path, given: dict[str, Any], reopen: bool, options: argparse.Nam
     screen = _Screen(quiet=options.quiet or options.json)
     checked = validate(Settings, given)
     given = {key: getattr(checked, key) for key in given} if isinstance(checked, Settings) else given
-    _, template = session.load(root)
+    _, _, template = session.look(root)
     outside = {
         "now": time.time,
         "tell": screen.teller(template),
@@ -396,13 +399,12 @@ def _short_model(name: str) -> str:
 
 
 def _study(options: argparse.Namespace) -> tuple[Path, State, Template]:
-    from agent.core.state import fold
-    from agent.session import load
+    from agent.session import look
     from agent.store.catalog import find_study
-    from agent.store.journal import read
 
     root = find_study(options.study or ".", _results(options))
-    return root, fold(read(root / ".study" / "journal.jsonl")), load(root)[1]
+    state, _, template = look(root)
+    return root, state, template
 
 
 def _show(options: argparse.Namespace) -> int:

@@ -12,9 +12,10 @@ from agent import __version__
 from agent.core import events as e
 from agent.core.config import Settings, settle
 from agent.core.errors import InputProblem
-from agent.core.idea import Idea, parse_idea
+from agent.core.idea import Idea
 from agent.core.layout import Layout
 from agent.core.ports import Runner
+from agent.core.state import State, fold
 from agent.core.template import Profile, Template
 from agent.llm.choose import choose
 from agent.loop import record_all
@@ -23,7 +24,7 @@ from agent.runners.interpreters import resolve
 from agent.steps import close
 from agent.steps.desk import Desk
 from agent.store import catalog
-from agent.store.journal import Journal, Lock
+from agent.store.journal import Journal, Lock, read
 from agent.store.workspace import Workspace
 
 
@@ -62,10 +63,11 @@ def need_git() -> None:
         raise InputProblem("git is not installed", "Install git (Debian: apt-get install git) and start again.")
 
 
-def load(root: Path) -> tuple[Idea, Template]:
-    """What a study's folder says about itself."""
-    template = catalog.load_template(str(root.resolve())).template
-    return parse_idea(catalog.read_json(root / "idea.json"), "idea.json"), template
+def look(root: Path) -> tuple[State, Idea, Template]:
+    """A study as it is on disk, for commands that only read."""
+    state = fold(read(Layout(root).journal))
+    idea, template = catalog.read_study(Workspace(root.resolve()), state.head, state.name)
+    return state, idea, template
 
 
 @contextmanager
@@ -101,7 +103,8 @@ def _desk(layout: Layout, journal: Journal, settings: Settings, outside: dict[st
         raise InputProblem(
             f"{layout.journal} does not begin with the study's creation", "Restore the journal from a backup."
         )
-    idea, template = load(layout.root)
+    workspace = Workspace(layout.root)
+    idea, template = catalog.read_study(workspace, fold(journal.entries).head, first.name)
     model = outside.pop("model", None) or choose(settings.model)
     profile = template.profile(first.profile)[1]
     interpreter, machine = preflight(template, profile, settings, layout.root)
@@ -109,7 +112,7 @@ def _desk(layout: Layout, journal: Journal, settings: Settings, outside: dict[st
     return Desk(
         layout,
         journal,
-        Workspace(layout.root),
+        workspace,
         model,
         runner,
         template,

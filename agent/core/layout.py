@@ -35,6 +35,10 @@ class Layout:
     def attempt(self, run: str, number: int) -> Path:
         return self.own / "attempts" / f"{run}-try-{number}"
 
+    def shipped(self, run: str) -> Path:
+        """Results that a classic template brought along."""
+        return self.own / "shipped" / run
+
     def output(self, run: str) -> Path:
         return self.root / run
 

@@ -37,7 +37,7 @@ def environment(desk: Desk, run: str) -> dict[str, str]:
 
 def known_result(desk: Desk, run: str) -> Known | None:
     """A result that need not be measured again; its files are then in run_0/."""
-    shipped = desk.layout.own / "shipped" / run
+    shipped = desk.layout.shipped(run)
     folder = shipped if shipped.exists() else _entry(desk, run)
     result = parse_result(files.read_tail(folder / "final_info.json", _LARGEST))
     if not isinstance(result, Result):

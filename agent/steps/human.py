@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from agent.core import events as e
 from agent.core.policy import Settle
 from agent.steps.desk import Desk
+from agent.store import catalog
 from agent.store.workspace import Drift
 
 
@@ -38,6 +39,7 @@ def answer(desk: Desk, take: bool, stash: bool) -> Iterator[e.Event]:
         message = f"By hand: {', '.join(drift.files)}"
         head = desk.workspace.commit(state.head, drift.changes, message, desk.now(), desk.workspace.identity())
         yield e.HumanTook(files=drift.files, head=head)
+        desk.idea, desk.template = catalog.read_study(desk.workspace, head, state.name)
     elif stash:
         saved = _keep(desk, drift)
         desk.workspace.restore(state.head, drift.files, desk.layout.own / "stashed" / saved[:12])

@@ -15,6 +15,7 @@ from agent.core.config import Settings
 from agent.core.errors import InputProblem
 from agent.core.idea import Idea
 from agent.core.layout import Layout
+from agent.store import files as store
 from agent.store.catalog import LoadedTemplate
 from agent.store.journal import Journal
 from agent.store.workspace import Workspace
@@ -36,6 +37,8 @@ def create(idea: Idea, loaded: LoadedTemplate, settings: Settings, now: Callable
         (temporary / ".study" / "inbox").mkdir(parents=True)
         (temporary / ".study" / "llm").mkdir()
         (temporary / ".study" / "attempts").mkdir()
+        if loaded.baseline_results:
+            store.write(Layout(temporary).shipped(first) / "final_info.json", loaded.baseline_results)
         journal = Journal(Layout(temporary).journal, now)
         journal.append(
             e.StudyCreated(name=name, version=__version__, head=head, profile=profile,

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.core.errors import InputProblem
-from agent.core.idea import Idea, choose_idea
+from agent.core.idea import Idea, choose_idea, parse_idea
 from agent.core.template import OUTPUTS, Template, classic, parse_template
 from agent.core.text import did_you_mean
+from agent.store.workspace import Workspace
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -21,6 +22,7 @@ else:
     import tomli as tomllib
 
 PROJECT = Path(__file__).resolve().parents[2]
+_SELF = ("idea.json", "template.toml", "prompt.json")
 _LARGEST_FILE = 64 * 1024 * 1024
 
 
@@ -54,11 +56,11 @@ def load_template(name: str) -> LoadedTemplate:
     folder = _find(Path(name), "templates", "", "template") if name else _only_template()
     if not folder.is_dir():
         raise InputProblem(f"{name} is not a template folder", "Give a folder with a template.toml.")
-    toml = folder / "template.toml"
+    toml, classic_prompt = folder / "template.toml", folder / "prompt.json"
     if toml.exists():
         template = parse_template(read_toml(toml), str(toml))
-    elif (folder / "experiment.py").exists() and (folder / "prompt.json").exists():
-        template = classic(folder.resolve().name, _object(folder / "prompt.json"))
+    elif (folder / "experiment.py").exists() and classic_prompt.exists():
+        template = classic(folder.resolve().name, _object(read_json(classic_prompt), classic_prompt))
     else:
         raise InputProblem(
             f"{folder} is no template: it has no template.toml", "`ai-scientist check` says what a template needs."
@@ -71,7 +73,10 @@ def load_template(name: str) -> LoadedTemplate:
 
 
 def read_json(path: Path) -> Any:
-    text = read_text(path)
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, path: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -81,8 +86,12 @@ def read_json(path: Path) -> Any:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
+    return parse_toml(read_text(path), str(path))
+
+
+def parse_toml(text: str, path: str) -> dict[str, Any]:
     try:
-        data: dict[str, Any] = tomllib.loads(read_text(path))
+        data: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputProblem(f"{path} is no valid TOML: {error}", "Correct the file and start again.") from None
     return data
@@ -97,8 +106,7 @@ def read_text(path: Path) -> str:
         raise InputProblem(f"cannot read {path}: {error.strerror}", "Check the path and its permissions.") from None
 
 
-def _object(path: Path) -> dict[str, Any]:
-    data = read_json(path)
+def _object(data: Any, path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InputProblem(f"{path} must hold a JSON object", "Correct the file and start again.")
     return data
@@ -181,6 +189,17 @@ def _all_there(template: Template, files: dict[str, bytes], folder: Path) -> Non
 
 
 # --- studies ---------------------------------------------------------------------------------------------------
+
+
+def read_study(workspace: Workspace, head: str, name: str) -> tuple[Idea, Template]:
+    """What a study says about itself at a commit, whatever state its working tree is in."""
+    texts = {path: data.decode("utf-8", "replace") for path, data in workspace.read(head, _SELF).items()}
+    if "idea.json" not in texts:
+        raise InputProblem(f"{name} has no idea.json in its last commit", "Restore the study from a backup.")
+    idea = parse_idea(parse_json(texts["idea.json"], "idea.json"), "idea.json")
+    if "template.toml" in texts:
+        return idea, parse_template(parse_toml(texts["template.toml"], "template.toml"), "template.toml")
+    return idea, classic(name, _object(parse_json(texts.get("prompt.json", "{}"), "prompt.json"), Path("prompt.json")))
 
 
 def find_study(word: str, results: Path) -> Path:

@@ -165,16 +165,15 @@ class Workspace:
         return saved
 
     def identity(self) -> tuple[str, str]:
-        """The user's own git identity, for what a person did."""
-
-        def setting(key: str, otherwise: str) -> str:
-            done = subprocess.run(
-                ["git", "config", "--get", key], cwd=self.root, capture_output=True, text=True, env=_without_git()
-            )
-            return done.stdout.strip() or otherwise
-
+        """The user's own git identity, for what a person did: as git itself would find it, the environment included."""
+        places = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
+        environment = {key: value for key, value in os.environ.items() if key not in places}
+        told = subprocess.run(
+            ["git", "var", "GIT_AUTHOR_IDENT"], cwd=self.root, capture_output=True, text=True, env=environment
+        ).stdout
+        name, _, rest = told.partition(" <")
         user = os.environ.get("USER") or "user"
-        return setting("user.name", user), setting("user.email", f"{user}@localhost")
+        return name or user, rest.partition(">")[0] or f"{user}@localhost"
 
     def diff(self, old: str, new: str, paths: Iterable[str] = ()) -> str:
         return self._git("diff", "--no-color", "--no-ext-diff", old, new, "--", *paths).decode("utf-8", "replace")
