@@ -334,7 +334,8 @@ class _Screen:
         if self._quiet:
             return
         print(
-            f"{desk.idea.title}\n  study {desk.state.name} · template {desk.template.name}, profile {desk.state.profile} · model {_short_model(desk.model.name)}"
+            f"{desk.idea.title}\n  study {desk.state.name} · template {desk.template.name}, profile {desk.state.profile}"
+            f" · model {_short_model(desk.model.name)}"
         )
         print("  sandbox: none. The experiment runs with your rights; isolation comes with a later version.")
 

@@ -165,8 +165,18 @@ def _created(state: State, event: e.StudyCreated, at: float) -> State:
 def _opened(state: State, event: e.StudyOpened, at: float) -> State:
     spent = state.spent + max(0.0, state.last - state.session)
     kept_end = "" if event.reopen or state.ended in ("stopped", "time") else state.ended
-    return replace(state, settings=event.settings, version=event.version, spent=spent, session=at, held="", held_blame="",
-                   stopping="run" if state.stopping == "run" else "", ended=kept_end, completed=state.completed and not event.reopen)  # fmt: skip
+    return replace(
+        state,
+        settings=event.settings,
+        version=event.version,
+        spent=spent,
+        session=at,
+        held="",
+        held_blame="",
+        stopping="run" if state.stopping == "run" else "",
+        ended=kept_end,
+        completed=state.completed and not event.reopen,
+    )
 
 
 def _ended(state: State, event: e.StudyEnded, at: float) -> State:

@@ -185,7 +185,8 @@ def _kept(run: Run) -> str:
     if not run.kept:
         return "Nothing of it was kept: send the whole change again."
     names = ", ".join(sorted({str(block.get("file") or "experiment.py") for block in run.kept}))
-    return f"{plural(len(run.kept), 'other block')} ({names}) fitted and will be applied with your next ones: send only the blocks named above."
+    fitted = f"{plural(len(run.kept), 'other block')} ({names}) fitted"
+    return f"{fitted} and will be applied together with your next ones: send only the blocks named above."
 
 
 def _why_idle(run: Run) -> str:

@@ -118,7 +118,7 @@ def test_the_command_killed_during_a_run_finds_the_run_again(tmp_path):
     toy = world.template(tmp_path / "toy", **SLOW)
     process = begin(tmp_path, recording(tmp_path / "session.jsonl", ONE_RUN), toy)
     wait_for(lambda: happened(tmp_path, "run.launched", "run_1"))
-    wait_for(lambda: (study(tmp_path) / ".study/attempts/run_1-try-1/status.json").exists())
+    wait_for((study(tmp_path) / ".study/attempts/run_1-try-1/status.json").exists)
     kill(process)
     launcher = json.loads((study(tmp_path) / ".study/attempts/run_1-try-1/status.json").read_text())["pid"]
     assert psutil.pid_exists(launcher)
@@ -131,7 +131,7 @@ def test_a_run_that_ends_while_nobody_watches_is_taken_as_it_is(tmp_path):
     toy = world.template(tmp_path / "toy", **SLOW)
     process = begin(tmp_path, recording(tmp_path / "session.jsonl", ONE_RUN), toy)
     wait_for(lambda: happened(tmp_path, "run.launched", "run_1"))
-    wait_for(lambda: (study(tmp_path) / ".study/attempts/run_1-try-1/status.json").exists())
+    wait_for((study(tmp_path) / ".study/attempts/run_1-try-1/status.json").exists)
     kill(process)
     status = study(tmp_path) / ".study/attempts/run_1-try-1/status.json"
     wait_for(lambda: json.loads(status.read_text())["outcome"])
@@ -220,7 +220,7 @@ def test_ctrl_c_ends_the_local_job_and_resume_does_it_again(tmp_path):
     toy = world.template(tmp_path / "toy", **SLOW)
     process = begin(tmp_path, recording(tmp_path / "session.jsonl", ONE_RUN), toy)
     wait_for(lambda: happened(tmp_path, "run.launched", "run_1"))
-    wait_for(lambda: (study(tmp_path) / ".study/attempts/run_1-try-1/status.json").exists())
+    wait_for((study(tmp_path) / ".study/attempts/run_1-try-1/status.json").exists)
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
     process.stdout.close()
