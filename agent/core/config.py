@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from agent.core.errors import InputProblem
 from agent.core.text import did_you_mean, seconds
-from agent.core.validation import Strict, validate
+from agent.core.validation import Number, Strict, Whole, validate
 
 
 def _optional_seconds(value: object) -> object:
@@ -26,14 +26,14 @@ class Settings(Strict):
     results: str = "results"
     record: str = ""
     python: str = ""  # the experiment's interpreter; wins over the template's
-    max_runs: int = Field(default=10, ge=0, le=1000)
-    max_cost: float | None = Field(default=10.0, gt=0)
+    max_runs: Whole = Field(default=10, ge=0, le=1000)
+    max_cost: Number | None = Field(default=10.0, gt=0)
     max_time: Annotated[float | None, BeforeValidator(_optional_seconds)] = None
     executor: Literal["local", "inline"] = "local"
     sandbox: Literal["auto", "none"] = "auto"
-    attempts_per_run: int = Field(default=4, ge=1, le=20)  # runs of changed code under one run number
-    turns_per_attempt: int = Field(default=4, ge=1, le=20)  # replies to get one usable edit
-    prompt_file_bytes: int = Field(default=200_000, ge=1000)  # editable and context files beyond this are refused
+    attempts_per_run: Whole = Field(default=4, ge=1, le=20)  # runs of changed code under one run number
+    turns_per_attempt: Whole = Field(default=4, ge=1, le=20)  # replies to get one usable edit
+    prompt_file_bytes: Whole = Field(default=200_000, ge=1000)  # editable and context files beyond this are refused
 
 
 LIMITS = ("max_runs", "max_cost", "max_time")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import shlex
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -15,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from agent.core.errors import InputProblem
 from agent.core.file_names import globbed
 from agent.core.text import did_you_mean, seconds
-from agent.core.validation import Strict, validate
+from agent.core.validation import Number, Strict, Whole, validate
 
 ALWAYS_EDITABLE = ("notes/*.txt",)
 NOT_THE_EXPERIMENT = ("plot.py", "probes.py", "notes/*", "notes.txt", "latex/*")  # changing these starts no run
@@ -31,23 +32,38 @@ def _name(value: str) -> str:
 
 
 def _inside(value: str) -> str:
-    if value.startswith(("/", "~")) or ".." in value.split("/") or not value:
+    if value.startswith(("/", "~")) or ".." in value.split("/") or "\\" in value or not value:
         raise ValueError("a path must lie inside the template")
+    return value
+
+
+def _command(value: str) -> str:
+    if not value:
+        return value
+    if "{out_dir}" not in value:
+        raise ValueError("there is no {out_dir} in it")
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"it cannot be split into words: {str(error)[:1].lower()}{str(error)[1:]}") from None
+    if not words[0]:
+        raise ValueError("its first word is empty")
     return value
 
 
 Name = Annotated[str, AfterValidator(_name)]
 Inside = Annotated[str, AfterValidator(_inside)]
+CommandLine = Annotated[str, AfterValidator(_command)]
 
 
 class Metric(Strict):
     label: str = ""
     direction: Literal["up", "down", "none"] = "none"
     role: Literal["primary", "constraint", "diagnostic", "cost"] = "diagnostic"
-    tolerance: float | None = Field(default=None, gt=0)
-    min_effect: float = Field(default=0.0, ge=0)
-    target: float | None = None
-    digits: int = Field(default=4, ge=0, le=12)
+    tolerance: Number | None = Field(default=None, gt=0)
+    min_effect: Number = Field(default=0.0, ge=0)
+    target: Number | None = None
+    digits: Whole = Field(default=4, ge=0, le=12)
 
     @model_validator(mode="after")
     def _constraints_have_a_tolerance(self) -> Metric:
@@ -62,9 +78,9 @@ class Baseline(Strict):
 
 
 class Seeds(Strict):
-    baseline: int = Field(default=1, ge=1)
-    screen: int = Field(default=1, ge=1)
-    confirm: int = Field(default=5, ge=1)
+    baseline: Whole = Field(default=1, ge=1)
+    screen: Whole = Field(default=1, ge=1)
+    confirm: Whole = Field(default=5, ge=1)
 
 
 class Smoke(Strict):
@@ -73,11 +89,11 @@ class Smoke(Strict):
 
 
 class Resources(Strict):
-    memory_gb: float | None = Field(default=None, gt=0)
-    disk_gb: float | None = Field(default=None, gt=0)
-    processes: int | None = Field(default=None, gt=0)
-    cpus: int | None = Field(default=None, gt=0)
-    gpus: int = Field(default=0, ge=0)
+    memory_gb: Number | None = Field(default=None, gt=0)
+    disk_gb: Number | None = Field(default=None, gt=0)
+    processes: Whole | None = Field(default=None, gt=0)
+    cpus: Whole | None = Field(default=None, gt=0)
+    gpus: Whole = Field(default=0, ge=0)
 
 
 class Profile(Strict):
@@ -109,11 +125,11 @@ class Template(Strict):
     name: Name
     title: str = ""
     task: str = ""
-    command: str
+    command: CommandLine = Field(min_length=1)
     editable: tuple[Inside, ...] = Field(min_length=1)
     context: tuple[Inside, ...] = ()
     primary: str = ""
-    evaluate: str = ""
+    evaluate: CommandLine = ""
     sealed: tuple[Inside, ...] = ()
     environment: Environment = Environment()
     profiles: dict[Name, Profile] = Field(default={"default": Profile()}, min_length=1)
@@ -123,11 +139,8 @@ class Template(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Template:
-        problems = []
-        problems += [f'{what} has no {{out_dir}} in it' for what, text in (("command", self.command), ("evaluate", self.evaluate))
-                     if text and "{out_dir}" not in text]  # fmt: skip
         names = [b.name for b in self.baselines]
-        problems += [f'baselines: "{n}" stands twice' for n in sorted({n for n in names if names.count(n) > 1})]
+        problems = [f'baselines: "{n}" stands twice' for n in sorted({n for n in names if names.count(n) > 1})]
         if not names:
             problems.append("baselines: at least one is needed")
         if self.primary and self.metrics and self.primary not in self.metrics:

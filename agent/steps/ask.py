@@ -119,7 +119,7 @@ def _stable(desk: Desk) -> str:
         task=template.task or f"Template {template.name}.",
         experiment=idea.experiment,
         details="\n\n".join(f"## {heading}\n{text}" for heading, text in idea.details()),
-        command=template.command.format(out_dir="run_i"),
+        command=template.command.replace("{out_dir}", "run_i"),
         editable=", ".join((*template.editable, "notes/*.txt")),
         context="\n\n".join(
             f"{name} (read-only):\n```\n{data.decode('utf-8', 'replace')}\n```"

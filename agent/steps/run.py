@@ -86,7 +86,7 @@ def _checkpoint(attempt: Path) -> Path:
 
 
 def _argv(desk: Desk, command: str, run: str) -> tuple[str, ...]:
-    words = shlex.split(command.format(out_dir=run))
+    words = shlex.split(command.replace("{out_dir}", run))
     return (*desk.interpreter, *words[1:]) if words[0] in ("python", "python3") else tuple(words)
 
 
