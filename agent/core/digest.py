@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from agent.core.state import Run, State
 from agent.core.template import Template
-from agent.core.text import shorten
+from agent.core.text import plural, shorten
 
 LONGEST = 2500
+_ROOM = LONGEST - 100  # for the rows; the rest is for what is said about those left out
+_NAME = 200
 _MANY = 14  # metrics shown for a single run
 
 
@@ -52,24 +54,25 @@ def latest(state: State, template: Template, run: Run) -> str:
         metric = template.metric(identity)
         mark = " (primary)" if identity == primary else ""
         target = f", target {metric.target:g}" if metric.target is not None else ""
-        cells = [identity + mark, metric.direction + target, cell(run, identity, template)]
+        cells = [shorten(identity, _NAME) + mark, metric.direction + target, cell(run, identity, template)]
         if reference:
             cells.insert(2, cell(reference, identity, template))
             cells.append(difference(run, reference, identity, template))
         rows.append(" | ".join(cells))
-    if len(ids) > _MANY:
-        rows.append(f"… and {len(ids) - _MANY} more metrics in {run.name}/final_info.json")
-    return _bounded([head, *rows])
+    shown = _fitting([head, *rows])
+    left_out = len(ids) - len(shown) + 1
+    more = [f"… and {left_out} more metrics in {run.name}/final_info.json"] if left_out else []
+    return "\n".join([*shown, *more])
 
 
 def history(state: State, template: Template) -> str:
     """All runs on the primary metric, one line each; failed ones too."""
     primary = (state.plan or {}).get("primary", "")
     rows = [
-        f"run | what changed | {primary or 'result'} | difference to {state.baselines[0] if state.baselines else 'baseline'}"
+        f"run | what changed | {shorten(primary, _NAME) or 'result'} | difference to {state.baselines[0] if state.baselines else 'baseline'}"
     ]
     rows += [_line(state, template, run, primary) for run in state.runs.values() if run.status in ("good", "closed")]
-    return _bounded(rows)
+    return _newest(rows)
 
 
 def _line(state: State, template: Template, run: Run, primary: str) -> str:
@@ -80,12 +83,20 @@ def _line(state: State, template: Template, run: Run, primary: str) -> str:
     return f"{run.name} | {what} | {cell(run, primary, template)} | {diff}"
 
 
-def _bounded(rows: Sequence[str]) -> str:
-    """Whole lines only; the oldest runs give way first, the header and the newest stay."""
+def _fitting(rows: Sequence[str]) -> list[str]:
+    """The first rows, as many as there is room for."""
+    shown = list(rows)
+    while len("\n".join(shown)) > _ROOM:
+        shown.pop()
+    return shown
+
+
+def _newest(rows: Sequence[str]) -> str:
+    """The header, the first run and the newest ones, as many as there is room for."""
     head, body = rows[0], list(rows[1:])
     dropped = 0
-    while body and len("\n".join([head, *body])) > LONGEST - 60:
+    while body and len("\n".join([head, *body])) > _ROOM:
         body.pop(1 if len(body) > 1 else 0)
         dropped += 1
-    note = [f"({dropped} lines left out)"] if dropped else []
+    note = [f"({plural(dropped, 'line')} left out)"] if dropped else []
     return "\n".join([head, *note, *body])

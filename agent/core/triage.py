@@ -6,7 +6,7 @@ The rows here are those that need no reading of logs beyond the traceback; a lat
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.core.job import Outcome
@@ -72,18 +72,25 @@ def blame(case: Case) -> Blame:
 _FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.*))?$')
 
 
+_HEADER = "Traceback (most recent call last):"
+_NO_HEADER = re.compile(r"^(Syntax|Indentation|Tab)Error: ")  # of the script itself
+
+
 def last_traceback(stderr: str) -> list[str]:
-    """The lines of the last traceback, the exception's own lines included; a SyntaxError's too."""
-    lines = stderr.splitlines()
-    starts = [i for i, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
-    if not starts:
-        return []
-    start = starts[-1]
-    end = next(
-        (i + 1 for i in range(start + 1, len(lines)) if lines[i] and not lines[i].startswith((" ", "\t", "Traceback"))),
-        len(lines),
-    )
-    return lines[start:end]
+    """The lines of the last traceback, the exception's own first line included; a SyntaxError's too."""
+    lines = stderr.rstrip().split("\n")
+    start = _last(lines, lambda line: line.rstrip().endswith(_HEADER) and not line.lstrip().startswith("+"))
+    if start is not None:
+        rest = range(start + 1, len(lines))
+        end = next((i for i in rest if lines[i].strip() and not lines[i].startswith((" ", "\t"))), len(lines))
+        return lines[start : end + 1]
+    error = _last(lines, lambda line: bool(_NO_HEADER.match(line)))
+    start = _last(lines[:error], lambda line: bool(_FRAME.match(line)))
+    return [] if start is None or error is None else lines[start : error + 1]
+
+
+def _last(lines: Sequence[str], wanted: Callable[[str], bool]) -> int | None:
+    return next((i for i in range(len(lines) - 1, -1, -1) if wanted(lines[i])), None)
 
 
 def _explain(case: Case, trace: list[str]) -> str:
@@ -112,5 +119,5 @@ def _streams(case: Case, with_stderr: bool = True) -> str:
 
 
 def _tail(text: str, lines: int = 15, characters: int = 1500) -> str:
-    clean = [line.rsplit("\r", 1)[-1].rstrip() for line in text.splitlines()]  # of a progress bar only its last state
+    clean = [line.rstrip().rsplit("\r", 1)[-1] for line in text.split("\n")]  # of a progress bar only its last state
     return "\n".join([line for line in clean if line][-lines:])[-characters:]
