@@ -254,7 +254,8 @@ def _resume(options: argparse.Namespace) -> int:
     fixed = sorted(set(given) & {"template", "profile"})
     if fixed:
         raise InputProblem(f"{' and '.join(fixed)} of a study cannot change", "Start a new study with `run`.")
-    settle([("command line", given)])  # unknown keys and wrong values, before anything happens
+    checked = settle([("command line", given)])
+    given = {key: getattr(checked, key) for key in given}
     return _work(root, given, any(key in given for key in LIMITS), options)
 
 
@@ -262,15 +263,12 @@ def _work(root: Path, given: dict[str, Any], reopen: bool, options: argparse.Nam
     import time
 
     from agent import session
-    from agent.core.config import Settings
-    from agent.core.validation import validate
     from agent.loop import record_all, work
     from agent.steps import human
+    from agent.store import catalog
 
     screen = _Screen(quiet=options.quiet or options.json)
-    checked = validate(Settings, given)
-    given = {key: getattr(checked, key) for key in given} if isinstance(checked, Settings) else given
-    _, _, template = session.look(root)
+    _, _, template = catalog.look(root)
     outside = {
         "now": time.time,
         "tell": screen.teller(template),
@@ -400,8 +398,7 @@ def _short_model(name: str) -> str:
 
 
 def _study(options: argparse.Namespace) -> tuple[Path, State, Template]:
-    from agent.session import look
-    from agent.store.catalog import find_study
+    from agent.store.catalog import find_study, look
 
     root = find_study(options.study or ".", _results(options))
     state, _, template = look(root)

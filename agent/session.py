@@ -12,10 +12,9 @@ from agent import __version__
 from agent.core import events as e
 from agent.core.config import Settings, settle
 from agent.core.errors import InputProblem
-from agent.core.idea import Idea
 from agent.core.layout import Layout
 from agent.core.ports import Runner
-from agent.core.state import State, fold
+from agent.core.state import fold
 from agent.core.template import Profile, Template
 from agent.llm.choose import choose
 from agent.loop import record_all
@@ -24,7 +23,7 @@ from agent.runners.interpreters import resolve
 from agent.steps import close
 from agent.steps.desk import Desk
 from agent.store import catalog
-from agent.store.journal import Journal, Lock, read
+from agent.store.journal import Journal, Lock
 from agent.store.workspace import Workspace
 
 
@@ -61,13 +60,6 @@ def preflight(
 def need_git() -> None:
     if not shutil.which("git"):
         raise InputProblem("git is not installed", "Install git (Debian: apt-get install git) and start again.")
-
-
-def look(root: Path) -> tuple[State, Idea, Template]:
-    """A study as it is on disk, for commands that only read."""
-    state = fold(read(Layout(root).journal))
-    idea, template = catalog.read_study(Workspace(root.resolve()), state.head, state.name)
-    return state, idea, template
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from agent.steps.desk import Desk
 from agent.store import files
 
 _NOTES_SHOWN = 2
-_NOTES_LONGEST = 1500
+_NOTES_LONGEST = 700
 
 
 def perform(desk: Desk, action: Ask) -> Iterator[e.Event]:

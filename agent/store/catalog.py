@@ -12,8 +12,11 @@ from typing import Any
 
 from agent.core.errors import InputProblem
 from agent.core.idea import Idea, choose_idea, parse_idea
+from agent.core.layout import Layout
+from agent.core.state import State, fold
 from agent.core.template import OUTPUTS, Template, classic, parse_template
 from agent.core.text import did_you_mean
+from agent.store import journal
 from agent.store.workspace import Workspace
 
 if sys.version_info >= (3, 11):
@@ -200,6 +203,13 @@ def read_study(workspace: Workspace, head: str, name: str) -> tuple[Idea, Templa
     if "template.toml" in texts:
         return idea, parse_template(parse_toml(texts["template.toml"], "template.toml"), "template.toml")
     return idea, classic(name, _object(parse_json(texts.get("prompt.json", "{}"), "prompt.json"), Path("prompt.json")))
+
+
+def look(root: Path) -> tuple[State, Idea, Template]:
+    """A study as it is on disk, for commands that only read."""
+    state = fold(journal.read(Layout(root).journal))
+    idea, template = read_study(Workspace(root.resolve()), state.head, state.name)
+    return state, idea, template
 
 
 def find_study(word: str, results: Path) -> Path:

@@ -111,7 +111,7 @@ def events_of(root):
 
 def outcome_of(root):
     """All that must not depend on crashes: times, commit ids and costs left out."""
-    state, _, found = session.look(root)
+    state, _, found = catalog.look(root)
     told = record(state, found)
     for key in ("name", "head", "seconds"):
         told.pop(key)
