@@ -68,9 +68,8 @@ def latest(state: State, template: Template, run: Run) -> str:
 def history(state: State, template: Template) -> str:
     """All runs on the primary metric, one line each; failed ones too."""
     primary = (state.plan or {}).get("primary", "")
-    rows = [
-        f"run | what changed | {shorten(primary, _NAME) or 'result'} | difference to {state.baselines[0] if state.baselines else 'baseline'}"
-    ]
+    judged_against = state.baselines[0] if state.baselines else "baseline"
+    rows = [f"run | what changed | {shorten(primary, _NAME) or 'result'} | difference to {judged_against}"]
     rows += [_line(state, template, run, primary) for run in state.runs.values() if run.status in ("good", "closed")]
     return _newest(rows)
 

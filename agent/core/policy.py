@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agent.core.state import Run, State, next_call
 from agent.core.text import duration, plural
-from agent.core.triage import CODER, STOPPED
+from agent.core.triage import AGAIN, CODER, STOPPED
 
 WRITING_TIME = 0.2  # share of --max-time that is kept for plots, notes and paper
 LOST_JOBS = 3  # per run and session
@@ -107,7 +107,7 @@ def _time_for_writing(state: State, elapsed: float) -> bool:
 
 def _idle(state: State) -> bool:
     """The coder has stopped to change anything: the last runs closed before there was an attempt."""
-    last = state.tried[-IDLE_RUNS:]
+    last = state.tried[state.reopened :][-IDLE_RUNS:]
     return len(last) == IDLE_RUNS and all(r.status == "closed" and not r.attempts for r in last)
 
 
@@ -165,12 +165,14 @@ def _held(state: State, elapsed: float) -> Action | None:
     if run is None:
         return None
     return Stop(
-        4, f"{run.name} was lost {LOST_JOBS} times: {run.attempts[-1].evidence}", "Look at the machine, then `resume`."
+        4,
+        f"{run.name} was lost or ended from outside {LOST_JOBS} times: {run.attempts[-1].evidence}",
+        "Look at the machine, then `resume`.",
     )
 
 
 def _lost_in_session(state: State, run: Run) -> int:
-    return sum(a.blame == "lost" and a.launched >= state.session for a in run.attempts)
+    return sum(a.blame in AGAIN and a.launched >= state.session for a in run.attempts)
 
 
 def _stopping(state: State, elapsed: float) -> Action | None:
@@ -188,6 +190,9 @@ def _baselines(state: State, elapsed: float) -> Action | None:
     for name in state.baselines:
         run = state.runs.get(name)
         if run is None or run.status != "good":
+            left = time_left(state, elapsed)
+            if left is not None and left <= 0:
+                return Conclude("time")
             return Launch(name, len(run.attempts) + 1 if run else 1)
     return None
 
@@ -203,7 +208,8 @@ def _next_run(state: State, elapsed: float) -> Action | None:
     if experiment_over(state, elapsed):
         return None
     if run is None:
-        return Ask(next_call(state, "edit"), "edit", f"run_{len(state.tried) + 1}", 1)
+        name = f"run_{len(state.tried) + 1}"
+        return Ask(next_call(state, "edit"), "edit", name, state.turns("edit", name) + 1)
     if run.status == "ready":
         return Launch(run.name, len(run.attempts) + 1)
     return Ask(next_call(state, "edit"), "edit", run.name, run.turns + 1)
@@ -211,7 +217,7 @@ def _next_run(state: State, elapsed: float) -> Action | None:
 
 def _close_reason(state: State, run: Run) -> str:
     last = run.attempt
-    if last and last.blame == STOPPED:
+    if state.stopping == "run" or (last and last.blame == STOPPED):
         return "stopped by a person"
     if run.status != "open":
         return ""
@@ -232,7 +238,7 @@ def _notes(state: State, elapsed: float) -> Action | None:
     due = [run for run in state.good if run.name not in state.noted]
     if not due or (left is not None and left <= 0):
         return None
-    asked = sum(c.action == "notes" and c.run == due[-1].name for c in state.calls.values())
+    asked = state.turns("notes", due[-1].name)
     if asked >= NOTES_TURNS:
         return None
     return Ask(next_call(state, "notes"), "notes", due[-1].name, asked + 1)

@@ -104,6 +104,7 @@ class State:
     ended: str = ""
     spent: float = 0.0  # seconds of work in sessions before this one
     session: float = 0.0  # when this one began
+    reopened: int = 0  # how many runs there were when a study that had ended was last gone on with
 
     @property
     def good(self) -> list[Run]:
@@ -130,6 +131,10 @@ class State:
     @property
     def waiting_call(self) -> Call | None:
         return next((c for c in self.calls.values() if not c.read), None)
+
+    def turns(self, action: str, run: str) -> int:
+        """How often this was asked for; a run that was given up unchanged may be asked for again under its number."""
+        return sum(c.action == action and c.run == run for c in self.calls.values())
 
     def elapsed(self, now: float) -> float:
         """Seconds of work: sessions only, not the nights between them."""
@@ -176,6 +181,7 @@ def _opened(state: State, event: e.StudyOpened, at: float) -> State:
         stopping="run" if state.stopping == "run" else "",
         ended=kept_end,
         completed=state.completed and not event.reopen,
+        reopened=len(state.tried) if event.reopen else state.reopened,
     )
 
 
@@ -278,8 +284,9 @@ def _accepted(state: State, event: e.RunAccepted, at: float) -> State:
     if event.attempt:
         state = _put_attempt(state, event.run, accepted=True)
     run = state.runs.get(event.run) or _new_run(state, event.run)
-    return _put(state, replace(run, status="good", head=event.head, metrics=event.metrics, seconds=event.seconds,
-                               source=event.source, warnings=event.warnings, feedback=""))  # fmt: skip
+    run = replace(run, status="good", head=event.head, metrics=event.metrics, seconds=event.seconds,
+                  source=event.source, warnings=event.warnings, feedback="")  # fmt: skip
+    return _put(_run_over(state), run)
 
 
 def _failed(state: State, event: e.RunFailed, at: float) -> State:
@@ -289,14 +296,16 @@ def _failed(state: State, event: e.RunFailed, at: float) -> State:
         run = replace(run, status="open", turns_since=0, feedback=event.feedback, refusal="")
     elif event.blame not in AGAIN and (run.baseline or event.blame != STOPPED):
         state = replace(state, held=event.evidence, held_blame=event.blame)
-    stopping = "" if state.stopping == "run" else state.stopping
-    return replace(_put(state, run), stopping=stopping)
+    return _put(_run_over(state), run)
 
 
 def _closed(state: State, event: e.RunClosed, at: float) -> State:
-    stopping = "" if state.stopping == "run" else state.stopping
-    run = replace(state.runs[event.run], status="closed", closed=event.reason)
-    return replace(_put(state, run), stopping=stopping)
+    return _put(_run_over(state), replace(state.runs[event.run], status="closed", closed=event.reason))
+
+
+def _run_over(state: State) -> State:
+    """What a person asked of this run must not fall on the next."""
+    return replace(state, stopping="") if state.stopping == "run" else state
 
 
 def _human_edited(state: State, event: e.HumanEdited, at: float) -> State:
@@ -318,7 +327,9 @@ def _human_noted(state: State, event: e.HumanNoted, at: float) -> State:
 
 
 def _human_stopped(state: State, event: e.HumanStopped, at: float) -> State:
-    state = replace(state, stopping=event.what, slips=state.slips | {event.slip})
+    if event.what == "study" or state.current:
+        state = replace(state, stopping=event.what)
+    state = replace(state, slips=state.slips | {event.slip})
     return _intervened(state, at, f"stopped the {event.what}")
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core import events as e
 from agent.core.digest import LONGEST, cell, difference, history, latest, number, primary_metric
 from tests.helpers import HEAD, accepted, after, good_run, ready, template
-from agent.core import events as e
 
 VERDICT = re.compile(r"\b(improve[sd]?|worse|outperforms?|significant(ly)?|beats?|wins?|noise)\b", re.IGNORECASE)
 TOY = template(

@@ -1,0 +1,385 @@
+"""The rules one by one, and then a world that answers anything: every study ends, whatever the coder and the jobs do."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.core import events as e
+from agent.core.policy import (
+    LOST_JOBS,
+    NOTES_TURNS,
+    Ask,
+    Await,
+    CloseRun,
+    Conclude,
+    FreezePlan,
+    Judge,
+    Launch,
+    ReadReply,
+    Settle,
+    Stop,
+    decide,
+)
+from agent.core.state import fold
+from agent.core.triage import AGAIN, CODER, STOPPED
+from tests.helpers import (
+    HEAD,
+    accepted,
+    after,
+    asked,
+    committed,
+    created,
+    ended,
+    entries,
+    failed,
+    good_run,
+    launched,
+    opened,
+    ready,
+    rejected,
+    replied,
+)
+
+PLAN = e.PlanFrozen(plan={"primary": "fit.mse", "max_runs": 10}, sha256="0")
+START = (asked("0001-edit", "run_1"), replied("0001-edit"), committed("0001-edit", "run_1"))
+JOB = (*START, launched("run_1"))
+
+
+def completed(call, run, head=HEAD):
+    return e.CoderCompleted(call=call, run=run, head=head)
+
+
+# --- rule by rule ------------------------------------------------------------------------------------------------------
+
+
+def test_baselines_come_first_one_by_one():
+    state = fold(entries(created(("run_0", "run_0_zero")), opened()))
+    assert decide(state, 0) == Launch("run_0", 1)
+    state = after(state, launched("run_0"), ended("run_0"), accepted("run_0"))
+    assert decide(state, 0) == Launch("run_0_zero", 1)
+
+
+def test_the_plan_is_frozen_once_the_baselines_are_measured():
+    state = fold(entries(created(), opened(), accepted("run_0", 0)))
+    assert decide(state, 0) == FreezePlan()
+    assert decide(after(state, PLAN), 0) == Ask("0001-edit", "edit", "run_1", 1)
+
+
+def test_a_call_is_asked_then_read():
+    state = ready(asked("0001-edit", "run_1"))
+    assert decide(state, 0) == Ask("0001-edit", "edit", "run_1", 1)
+    assert decide(after(state, replied("0001-edit")), 0) == ReadReply("0001-edit")
+
+
+def test_an_edit_is_settled_launched_awaited_and_judged():
+    state = ready(asked("0001-edit", "run_1"), replied("0001-edit"))
+    state = after(
+        state, e.EditCommitted(call="0001-edit", run="run_1", head="b" * 40, files=("experiment.py",), starts_run=True)
+    )
+    assert decide(state, 0) == Settle()
+    state = after(state, e.WorkspaceSettled(head="b" * 40))
+    assert decide(state, 0) == Launch("run_1", 1)
+    state = after(state, launched("run_1"))
+    assert decide(state, 0) == Await("run_1")
+    assert decide(after(state, ended("run_1")), 0) == Judge("run_1")
+
+
+def test_a_rejected_edit_is_asked_for_again_and_a_failed_attempt_too():
+    assert decide(ready(*START[:2], rejected("0001-edit", "run_1")), 0) == Ask("0002-edit", "edit", "run_1", 2)
+    assert decide(ready(*JOB, ended("run_1"), failed("run_1")), 0) == Ask("0002-edit", "edit", "run_1", 2)
+
+
+def test_too_many_failures_close_the_run_with_the_last_reason():
+    state = ready(*JOB, ended("run_1"), failed("run_1", evidence="ValueError: 7"), attempts_per_run=1)
+    assert decide(state, 0) == CloseRun("run_1", "failed 1 time, last: ValueError: 7")
+
+
+def test_too_many_replies_without_an_edit_close_the_run():
+    state = ready(*START[:2], rejected("0001-edit", "run_1", "no block"), turns_per_attempt=1)
+    assert decide(state, 0) == CloseRun("run_1", "no usable change in 1 reply: no block")
+
+
+def test_two_runs_without_any_edit_end_the_study():
+    state = ready()
+    for n in (1, 2):
+        name, call = f"run_{n}", f"{n:04d}-edit"
+        state = after(
+            state, asked(call, name), replied(call), rejected(call, name), e.RunClosed(run=name, reason="x", head=HEAD)
+        )
+    assert decide(state, 0) == Conclude("no_edits")
+    over = after(state, e.StudyEnded(reason="no_edits", head=HEAD))
+    assert decide(over, 0).exit_code == 1
+
+
+def test_a_study_that_ended_without_edits_can_be_gone_on_with():
+    state = ready()
+    for n in (1, 2):
+        name, call = f"run_{n}", f"{n:04d}-edit"
+        state = after(
+            state, asked(call, name), replied(call), rejected(call, name), e.RunClosed(run=name, reason="x", head=HEAD)
+        )
+    state = after(state, e.StudyEnded(reason="no_edits", head=HEAD), opened(reopen=True, max_runs=20))
+    assert decide(state, 0) == Ask("0003-edit", "edit", "run_3", 1)
+
+
+def test_the_last_run_is_the_last():
+    state = ready(*good_run(1), max_runs=1)
+    assert decide(state, 0) == Ask("0002-notes", "notes", "run_1", 1)
+    state = after(state, asked("0002-notes", "run_1", action="notes"), replied("0002-notes"))
+    state = after(state, committed("0002-notes", "run_1", False, ("notes/run_1.txt",)))
+    assert decide(state, 0) == Conclude("max_runs")
+    assert decide(after(state, e.StudyEnded(reason="max_runs", head=HEAD)), 0) == Stop(
+        0, "all 1 run are used", "Go on with `resume --max-runs …`."
+    )
+
+
+def test_no_runs_at_all_is_allowed_and_is_no_usable_run():
+    state = ready(max_runs=0)
+    assert decide(state, 0) == Conclude("max_runs")
+    assert decide(after(state, e.StudyEnded(reason="max_runs", head=HEAD)), 0).exit_code == 1
+
+
+def test_notes_are_asked_for_a_bounded_number_of_times():
+    state = ready(*good_run(1), max_runs=1)
+    for turn in range(1, NOTES_TURNS + 1):
+        call = f"{turn + 1:04d}-notes"
+        assert decide(state, 0) == Ask(call, "notes", "run_1", turn)
+        state = after(state, asked(call, "run_1", turn, "notes"), replied(call), rejected(call, "run_1"))
+    assert decide(state, 0) == Conclude("max_runs")
+
+
+def test_a_completed_study_writes_its_notes_and_ends_well():
+    state = ready(*good_run(1), asked("0002-edit", "run_2"), replied("0002-edit"), completed("0002-edit", "run_2"))
+    assert decide(state, 0).action == "notes"
+    done = after(state, e.StudyEnded(reason="completed", head=HEAD))
+    assert decide(done, 0) == Stop(0, "the coder has nothing more to try", "")
+
+
+def test_completing_in_the_middle_of_a_run_closes_it_first():
+    state = ready(
+        *JOB,
+        ended("run_1"),
+        failed("run_1"),
+        asked("0002-edit", "run_1", 2),
+        replied("0002-edit"),
+        completed("0002-edit", "run_1"),
+    )
+    assert decide(state, 0) == CloseRun("run_1", "given up by the coder after 1 failed attempt: ValueError")
+
+
+def test_after_going_on_with_a_completed_study_no_turn_is_asked_twice():
+    state = ready(*good_run(1), asked("0002-edit", "run_2"), replied("0002-edit"), completed("0002-edit", "run_2"))
+    state = after(state, e.StudyEnded(reason="completed", head=HEAD), opened(reopen=True, max_runs=12))
+    assert decide(state, 0) == Ask("0003-edit", "edit", "run_2", 2)
+
+
+def test_most_of_the_time_is_for_runs_and_the_rest_for_notes():
+    state = ready(*good_run(1), max_time="100s")
+    assert decide(state, 79).action == "edit"
+    assert decide(state, 80) == Ask("0002-notes", "notes", "run_1", 1)
+    assert decide(state, 100) == Conclude("time")
+    assert decide(after(state, e.StudyEnded(reason="time", head=HEAD)), 100) == Stop(
+        3, "the time limit of 1 m 40 s is reached", "Go on with `resume --max-time …` and a higher limit."
+    )
+
+
+def test_when_the_time_is_over_a_baseline_is_not_started_again():
+    state = fold(entries(created(), opened(max_time="10s"), launched("run_0"), ended("run_0", ending="stopped")))
+    state = after(state, failed("run_0", blame="interrupted", feedback=""))
+    assert decide(state, 5) == Launch("run_0", 2)
+    assert decide(state, 10) == Conclude("time")
+
+
+def test_a_lost_job_is_the_same_job_again_a_few_times_a_session():
+    state = ready(*START)
+    for n in range(1, LOST_JOBS + 1):
+        assert decide(state, 0) == Launch("run_1", n)
+        state = after(
+            state, launched("run_1", n), ended("run_1", n, "lost"), failed("run_1", n, "lost", "", "node gone")
+        )
+    stop = decide(state, 0)
+    assert (stop.exit_code, "node gone" in stop.why) == (4, True)
+    assert decide(after(state, opened()), 0) == Launch("run_1", LOST_JOBS + 1)
+
+
+def test_jobs_that_somebody_else_ends_are_not_started_for_ever():
+    state = ready(*START)
+    for n in range(1, LOST_JOBS + 1):
+        assert decide(state, 0) == Launch("run_1", n)
+        state = after(state, launched("run_1", n), ended("run_1", n, "stopped"), failed("run_1", n, "interrupted", ""))
+    assert decide(state, 0).exit_code == 4
+
+
+def test_what_the_template_lacks_stops_the_session_for_the_user():
+    state = ready(*JOB, ended("run_1"), failed("run_1", blame="environment", feedback="", evidence="no module torch"))
+    assert decide(state, 0) == Stop(2, "no module torch", "Mend it, then `resume`: the study goes on where it stopped.")
+    assert decide(after(state, opened()), 0) == Launch("run_1", 2)
+
+
+def test_a_persons_edit_stops_everything():
+    stop = decide(ready(*JOB, e.HumanEdited(files=("experiment.py",), saved=HEAD)), 0)
+    assert (stop.exit_code, stop.why) == (5, "experiment.py changed by hand; your version is kept")
+
+
+def test_a_person_can_end_the_study_after_its_job():
+    stop = e.HumanStopped(slip="1", what="study")
+    assert decide(ready(stop), 0) == Conclude("stopped")
+    assert decide(ready(*JOB, stop), 0) == Await("run_1")
+    assert decide(
+        ready(*JOB, stop, ended("run_1", ending="stopped"), failed("run_1", blame="interrupted", feedback="")), 0
+    ) == Conclude("stopped")
+
+
+def test_a_person_can_end_a_run_and_the_study_goes_on():
+    stop = e.HumanStopped(slip="1", what="run")
+    state = ready(*JOB, stop, ended("run_1", ending="stopped"), failed("run_1", blame=STOPPED, feedback=""))
+    assert decide(state, 0) == CloseRun("run_1", "stopped by a person")
+    state = after(state, e.RunClosed(run="run_1", reason="stopped by a person", head=HEAD))
+    assert decide(state, 0) == Ask("0002-edit", "edit", "run_2", 1)
+
+
+def test_a_person_can_end_a_run_that_has_no_job_yet():
+    stop = e.HumanStopped(slip="1", what="run")
+    assert decide(ready(*START, stop), 0) == CloseRun("run_1", "stopped by a person")
+    assert decide(ready(*JOB, ended("run_1"), failed("run_1"), stop), 0) == CloseRun("run_1", "stopped by a person")
+
+
+def test_a_wish_that_comes_between_runs_falls_on_none():
+    state = ready(*good_run(1), e.HumanStopped(slip="1", what="run"))
+    assert decide(state, 0) == Ask("0002-edit", "edit", "run_2", 1)
+    assert (
+        decide(after(state, asked("0002-edit", "run_2"), replied("0002-edit"), committed("0002-edit", "run_2")), 0).run
+        == "run_2"
+    )
+    assert state.interventions[-1][1] == "stopped the run"
+
+
+def test_a_stopped_baseline_is_told_and_not_closed():
+    state = fold(
+        entries(
+            created(),
+            opened(),
+            launched("run_0"),
+            e.HumanStopped(slip="1", what="run"),
+            ended("run_0", ending="stopped"),
+        )
+    )
+    state = after(state, failed("run_0", blame=STOPPED, feedback="", evidence="stopped"))
+    assert decide(state, 0).exit_code == 2
+
+
+def test_the_decision_is_a_function_of_state_and_time():
+    state = ready(*JOB)
+    assert decide(state, 1.0) == decide(replace(state), 1.0)
+
+
+# --- a world that answers anything -------------------------------------------------------------------------------------
+
+
+class World:
+    """Carries out actions by folding the events that a step could yield; `dice` chooses among them."""
+
+    def __init__(self, dice, speed, **limits):
+        self.state = fold(entries(created(("run_0", "run_0_zero")), opened(**limits)))
+        self.dice, self.thrown, self.speed, self.elapsed = dice, 0, speed, 0.0
+
+    def choose(self, *choices):
+        self.thrown += 1
+        return choices[self.dice[self.thrown % len(self.dice)] % len(choices)]
+
+    def live(self, longest):
+        for count in range(longest):
+            action = decide(self.state, self.elapsed)
+            if isinstance(action, Stop):
+                return action, count
+            for event in getattr(self, type(action).__name__.lower())(action):
+                self.state = after(self.state, event)
+            self.elapsed += self.speed
+        raise AssertionError(f"no end after {longest} actions; the last was {action}")
+
+    def settle(self, action):
+        yield e.WorkspaceSettled(head=self.state.head)
+
+    def launch(self, action):
+        yield launched(action.run, action.attempt)
+
+    def _await(self, action):
+        yield ended(action.run, self.state.runs[action.run].attempt.number)
+
+    def judge(self, action):
+        run = self.state.runs[action.run]
+        number, limit = run.attempt.number, self.state.settings.max_time
+        kind = self.choose("good", *CODER, *AGAIN, STOPPED, "environment")
+        if limit is not None and self.elapsed >= limit:
+            kind = "interrupted"  # the study itself stops its job
+        if kind == "good":
+            yield accepted(action.run, number, head=f"{number:040d}")
+        else:
+            yield failed(action.run, number, kind, "mend it" if kind in CODER and not run.baseline else "")
+
+    def freezeplan(self, action):
+        yield PLAN
+
+    def ask(self, action):
+        if action.call not in self.state.calls:
+            yield asked(action.call, action.run, action.turn, action.action)
+        yield replied(action.call)
+
+    def readreply(self, action):
+        call = self.state.calls[action.call]
+        if call.action == "notes":
+            files = self.choose((), (f"notes/{call.run}.txt",), ("notes/run_1.txt",), ("notes/other.txt",))
+            yield committed(call.name, call.run, False, files) if files else rejected(call.name, call.run)
+            return
+        answer = self.choose("nonsense", "edit", "idle", "base", "done")
+        if answer == "nonsense":
+            yield rejected(call.name, call.run)
+        elif answer == "base":
+            yield e.BaseChosen(call=call.name, run=call.run, base="run_0", head=self.choose(HEAD, "c" * 40))
+        elif answer == "done" and (self.state.good or self.state.completions_refused):
+            yield completed(call.name, call.run)
+        elif answer == "done":
+            yield e.CompletionRefused(call=call.name, run=call.run, reason="no run")
+        else:
+            yield e.EditCommitted(
+                call=call.name, run=call.run, head="d" * 40, files=("experiment.py",), starts_run=answer == "edit"
+            )
+
+    def closerun(self, action):
+        yield e.RunClosed(run=action.run, reason=action.reason, head="e" * 40)
+
+    def conclude(self, action):
+        yield e.StudyEnded(reason=action.reason, head="f" * 40)
+
+
+setattr(World, "await", World._await)  # the methods are named like the actions, but `await` is a word of Python
+
+RUNS, ATTEMPTS, TURNS = 3, 2, 2
+LONGEST_STUDY = 40 + RUNS * (ATTEMPTS + LOST_JOBS) * (TURNS * 3 + 5) + RUNS * NOTES_TURNS * 3
+DICE = st.lists(st.integers(0, 1000), min_size=1, max_size=60)
+
+
+@given(DICE, st.sampled_from([0.0, 1.0, 7.0]), st.sampled_from([None, 5.0, 60.0]))
+@settings(max_examples=300, deadline=None)
+def test_whatever_happens_a_study_ends_within_a_bounded_number_of_actions(dice, speed, limit):
+    world = World(dice, speed, max_runs=RUNS, attempts_per_run=ATTEMPTS, turns_per_attempt=TURNS, max_time=limit)
+    stop, _ = world.live(LONGEST_STUDY)
+    assert stop.exit_code in (0, 1, 2, 3, 4)
+    assert stop.why
+    assert len(world.state.tried) <= RUNS
+    assert (stop.exit_code == 0) == (bool(world.state.good) and world.state.ended not in ("", "time"))
+
+
+@given(DICE)
+@settings(max_examples=50, deadline=None)
+def test_a_study_that_is_gone_on_with_again_and_again_ends_each_time(dice):
+    world = World(dice, 0.0, max_runs=RUNS, attempts_per_run=ATTEMPTS, turns_per_attempt=TURNS)
+    for runs in (RUNS, RUNS + 2, RUNS + 4):
+        world.live(2 * LONGEST_STUDY)
+        world.state = after(
+            world.state, opened(reopen=True, max_runs=runs, attempts_per_run=ATTEMPTS, turns_per_attempt=TURNS)
+        )
+    asked_for = [(c.action, c.run, c.turn) for c in world.state.calls.values()]
+    assert len(set(asked_for)) == len(asked_for)  # so a recording of it can be played
