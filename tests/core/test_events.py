@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from agent.core import events as e
 from agent.core import state
 from agent.core.config import Settings
-from tests.helpers import HEAD, accepted, asked, committed, created, ended, failed, launched, opened, rejected, replied
+from tests.helpers import HEAD, accepted, asked, committed, created, ended, failed, launched, opened, replied
 
 ONE_OF_EACH = [
     created(),
