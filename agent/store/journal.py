@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,17 +28,26 @@ class Lock:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not self._taken():
             holder = os.read(self._file, 200).decode("utf-8", "replace").strip()
             os.close(self._file)
             raise StudyBusy(
                 f"{path.parent.parent.name} is being worked on by {holder or 'another process'}",
                 "Wait until it has ended, or end it with `ai-scientist stop`.",
-            ) from None
+            )
         os.ftruncate(self._file, 0)
         os.write(self._file, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+
+    def _taken(self, patience: int = 200) -> bool:
+        """Somebody who only asks `is_locked` holds it for an instant, and shared: that is no reason to give up."""
+        for _ in range(patience):
+            if _flock(self._file, fcntl.LOCK_EX):
+                return True
+            if not _flock(self._file, fcntl.LOCK_SH):
+                return False
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+            time.sleep(0.005)
+        return False
 
     def release(self) -> None:
         os.close(self._file)
@@ -50,12 +60,17 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        return not _flock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return False
+
+
+def _flock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def read(path: Path) -> list[Entry]:
@@ -76,7 +91,7 @@ def _entry(line: bytes, number: int, path: Path) -> Entry:
         entry = Entry(
             v=v, seq=seq, at=datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp(), event=event_from(data)
         )
-    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ValidationError) as error:
         raise InputProblem(
             f"{path}, line {number} is damaged: {str(error).splitlines()[0]}",
             "The journal is never edited by hand; restore it from a backup.",
