@@ -47,6 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output has gone; nothing is wrong
         return 0
+    except OSError as error:
+        print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        print("Mend it (is the disk full?), then `resume` if a study was under way.", file=sys.stderr)
+        return 4
     except Exception:  # noqa: BLE001  a bug must not look like "ended without a usable run"
         traceback.print_exc()
         print(
@@ -144,13 +148,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _limits(command: argparse.ArgumentParser) -> None:
     command.add_argument("-m", "--model", help="replay:FILE, or manual:DIR")
-    command.add_argument("--max-runs", help="number of runs after the baselines (default: 10)")
-    command.add_argument("--max-time", help="time of work, such as 90m or 8h")
-    command.add_argument("--max-cost", help="dollars for the model (default: 10)")
+    command.add_argument("--max-runs", metavar="N", help="number of runs after the baselines (default: 10)")
+    command.add_argument("--max-time", metavar="TIME", help="time of work, such as 90m or 8h")
+    command.add_argument("--max-cost", metavar="DOLLARS", help="for the model (default: 10)")
     command.add_argument("--sandbox", choices=("auto", "none"), help="isolation of the experiment")
     command.add_argument("--record", metavar="FILE", help="write all replies to a recording that `replay:FILE` plays")
     command.add_argument(
-        "-c", dest="settings", metavar="KEY=VALUE", action="append", default=[], help="any other setting"
+        "-c",
+        dest="settings",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="any other setting: attempts_per_run, turns_per_attempt, python, executor, …",
     )
     command.add_argument("--quiet", action="store_true", help="say only how it ended")
 

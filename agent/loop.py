@@ -23,9 +23,11 @@ A crash at any point loses at most the step under way: the next session reads th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from agent.core import policy
+from agent.core.errors import StopAsked
 from agent.core.events import Event
 from agent.core.policy import Action, Stop, decide
 from agent.steps import ask, close, edit, human, run
@@ -51,7 +53,8 @@ def work(desk: Desk) -> Stop:
         action = decide(desk.state, desk.elapsed())
         if isinstance(action, Stop):
             return action
-        record_all(desk, perform(desk, action))
+        with suppress(StopAsked):  # it is in the journal, and the next decision acts on it
+            record_all(desk, perform(desk, action))
 
 
 def perform(desk: Desk, action: Action) -> Iterator[Event]:

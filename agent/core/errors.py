@@ -6,6 +6,7 @@
     │   └── ReplayMiss                  the recording has no reply for this call
     ├── InfrastructureError   exit 4    disk, git, launcher or provider failed after its retries; resumable
     └── Interrupted           exit 130  Ctrl-C; resumable
+        └── StopAsked                   `stop`, while something was awaited; the loop takes it up, no command ends with it
 
 Failures that are part of a study (an edit that does not fit, a run that crashes) are values, not exceptions.
 Every message says what happened and, in `hint`, what to do next.
@@ -47,3 +48,7 @@ class InfrastructureError(ScientistError):
 
 class Interrupted(ScientistError):
     exit_code = 130
+
+
+class StopAsked(Interrupted):
+    pass

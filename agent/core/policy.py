@@ -17,6 +17,7 @@ LOST_JOBS = 3  # per run and session
 NOTES_TURNS = 2
 IDLE_RUNS = 2  # runs in a row that ended without anything to run
 COMPLETIONS_REFUSED = 1
+BY_HAND = "stopped by a person"
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,9 @@ def _lost_in_session(state: State, run: Run) -> int:
 
 
 def _stopping(state: State, elapsed: float) -> Action | None:
-    return Conclude("stopped") if state.stopping == "study" else None
+    if state.stopping == "study":
+        return Conclude("stopped")
+    return CloseRun(state.current.name, BY_HAND) if state.stopping == "run" and state.current else None
 
 
 def _call_under_way(state: State, elapsed: float) -> Action | None:
@@ -217,8 +220,8 @@ def _next_run(state: State, elapsed: float) -> Action | None:
 
 def _close_reason(state: State, run: Run) -> str:
     last = run.attempt
-    if state.stopping == "run" or (last and last.blame == STOPPED):
-        return "stopped by a person"
+    if last and last.blame == STOPPED:
+        return BY_HAND
     if run.status != "open":
         return ""
     failures = run.blamed(*CODER)

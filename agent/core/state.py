@@ -300,7 +300,11 @@ def _failed(state: State, event: e.RunFailed, at: float) -> State:
 
 
 def _closed(state: State, event: e.RunClosed, at: float) -> State:
-    return _put(_run_over(state), replace(state.runs[event.run], status="closed", closed=event.reason))
+    run = replace(state.runs[event.run], status="closed", closed=event.reason)
+    waiting = state.waiting_call
+    if waiting and waiting.run == event.run:  # its answer is no longer of use
+        state = _read(state, waiting.name)
+    return _put(_run_over(state), run)
 
 
 def _run_over(state: State) -> State:

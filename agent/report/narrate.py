@@ -82,6 +82,10 @@ def _noted(event: e.HumanNoted, state: State, template: Template) -> Line:
     return "plain", f"a hint for the coder: {shorten(event.text, 100)}"
 
 
+def _stopped(event: e.HumanStopped, state: State, template: Template) -> Line:
+    return "plain", f"a person asked to end the {event.what}"
+
+
 def _took(event: e.HumanTook, state: State, template: Template) -> Line:
     return "plain", f"going on from your version of {', '.join(event.files)}  [{event.head[:8]}]"
 
@@ -97,6 +101,6 @@ def _deviated(event: e.PlanDeviated, state: State, template: Template) -> Line:
 _TELLERS: dict[type, Callable[[Any, State, Template], Line | None]] = {
     e.CallAsked: _asked, e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base,
     e.CoderCompleted: _completed, e.CompletionRefused: _refused, e.RunLaunched: _launched, e.RunEnded: _ended,
-    e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted, e.HumanTook: _took,
-    e.HumanStashed: _stashed, e.PlanDeviated: _deviated,
+    e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted,
+    e.HumanStopped: _stopped, e.HumanTook: _took, e.HumanStashed: _stashed, e.PlanDeviated: _deviated,
 }  # fmt: skip

@@ -29,10 +29,12 @@ _NOTES_LONGEST = 700
 
 
 def perform(desk: Desk, action: Ask) -> Iterator[e.Event]:
-    prompt = _stored_prompt(desk, action)
+    asked_before = action.call in desk.state.calls
+    prompt = _stored_prompt(desk, action.call) if asked_before else None
     if prompt is None:
         prompt = compose(desk, action)
         files.write_json(desk.layout.prompt(action.call), prompt.to_json())
+    if not asked_before:
         yield e.CallAsked(call=action.call, action=prompt.action, run=action.run, turn=action.turn,  # type: ignore[arg-type]
                           model=desk.model.name, prompt_sha256=prompt.sha256)  # fmt: skip
     reply = stored_reply(desk, action.call)
@@ -45,11 +47,9 @@ def perform(desk: Desk, action: Ask) -> Iterator[e.Event]:
         _write_recording(desk, Path(desk.state.settings.record))
 
 
-def _stored_prompt(desk: Desk, action: Ask) -> Prompt | None:
-    """The prompt of a call whose intent is in the journal already."""
-    if action.call not in desk.state.calls:
-        return None
-    return Prompt.from_json(json.loads(desk.layout.prompt(action.call).read_text("utf-8")))
+def _stored_prompt(desk: Desk, call: str) -> Prompt | None:
+    path = desk.layout.prompt(call)
+    return Prompt.from_json(json.loads(path.read_text("utf-8"))) if path.exists() else None
 
 
 def stored_reply(desk: Desk, call: str) -> Reply | None:
@@ -75,9 +75,9 @@ def _write_recording(desk: Desk, path: Path) -> None:
     """All calls of the study so far, written anew each time: the file is whole at any moment and holds nothing twice."""
     calls = []
     for call in desk.state.calls.values():
-        reply = stored_reply(desk, call.name) if call.replied else None
-        if reply:
-            calls.append((Prompt.from_json(json.loads(desk.layout.prompt(call.name).read_text("utf-8"))), reply))
+        prompt, reply = _stored_prompt(desk, call.name), stored_reply(desk, call.name)
+        if call.replied and prompt and reply:
+            calls.append((prompt, reply))
     try:
         files.write(path, replay.recording(calls))
     except OSError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.core import events as e
-from agent.core.errors import Interrupted
+from agent.core.errors import Interrupted, StopAsked
 from agent.core.idea import Idea
 from agent.core.layout import Layout
 from agent.core.ports import Model, Runner
@@ -63,10 +63,12 @@ class Desk:
         return self.template.profile(self.state.profile)[1]
 
     def pulse(self) -> None:
-        """Called while something is awaited."""
+        """Called while a reply is awaited."""
         self.take_inbox()
         if self.interrupted():
             raise Interrupted("interrupted")
+        if self.state.stopping:
+            raise StopAsked("stopped by a person")
 
     def take_inbox(self) -> None:
         for slip in inbox.waiting(self.layout.inbox):

@@ -9,6 +9,7 @@ from typing import Any
 from agent.core import edits, gate
 from agent.core import events as e
 from agent.core.edits import Applied, Block
+from agent.core.errors import InputProblem
 from agent.core.policy import COMPLETIONS_REFUSED, ReadReply
 from agent.core.reply import Words, words
 from agent.core.state import Call, Run
@@ -25,8 +26,9 @@ _NOTHING_NEW = "the blocks leave every file as it is"
 def perform(desk: Desk, action: ReadReply) -> Iterator[e.Event]:
     call = desk.state.calls[action.call]
     reply = stored_reply(desk, call.name)
-    text = reply.text if reply else ""
-    yield _read_notes(desk, call, text) if call.action == "notes" else _read_edit(desk, call, text)
+    if reply is None:
+        raise InputProblem(f"the reply to {call.name} is gone from .study/llm", "Restore the study from a backup.")
+    yield _read_notes(desk, call, reply.text) if call.action == "notes" else _read_edit(desk, call, reply.text)
 
 
 def _read_edit(desk: Desk, call: Call, text: str) -> e.Event:

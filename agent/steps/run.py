@@ -28,6 +28,7 @@ from agent.store import files
 _RESULTS_LONGEST = 10_000_000
 _COMMITTED_FILE = 1_000_000  # larger outputs stay in the folder and out of git
 _COMMITTED_FILES = 200
+_COMMITTED_BYTES = 5_000_000  # of all files of a run together
 _BULKY = (".pt", ".pth", ".npy", ".npz", ".safetensors", ".ckpt", ".bin", ".h5", ".pkl")
 
 
@@ -99,14 +100,10 @@ def wait(desk: Desk, action: Await) -> Iterator[e.Event]:
     attempt = desk.layout.attempt(run.name, run.attempt.number)
     if isinstance(desk.runner.look(attempt), NotStarted):
         desk.runner.start(attempt)
-    interruption: Interrupted | None = None
     nap = 0.01
     while not isinstance(sight := desk.runner.look(attempt), Outcome):
-        try:
-            desk.pulse()
-        except Interrupted as caught:
-            interruption = caught
-        if interruption or desk.state.stopping or _out_of_time(desk):
+        desk.take_inbox()
+        if desk.interrupted() or desk.state.stopping or _out_of_time(desk):
             desk.runner.stop(attempt)
         if isinstance(sight, Running):
             desk.show_progress(_progress(attempt, run.name, time.time() - sight.started))
@@ -114,8 +111,8 @@ def wait(desk: Desk, action: Await) -> Iterator[e.Event]:
         nap = min(0.25, nap * 1.5)
     desk.show_progress("")
     yield e.RunEnded(run=run.name, attempt=run.attempt.number, outcome=sight.to_json())
-    if interruption:
-        raise interruption
+    if desk.interrupted():
+        raise Interrupted("interrupted")
 
 
 def _out_of_time(desk: Desk) -> bool:
@@ -290,24 +287,28 @@ def _write_logs(desk: Desk, run: str, attempt: int) -> None:
     own, output = desk.layout.attempt(run, attempt), desk.layout.output(run)
     job = folder.read_job(own)
     streams = [(name, files.read_tail(own / f"{name}.log", 500_000)) for name in ("stdout", "stderr")]
-    files.write(output / "log.txt", "".join(f"--- {name} ---\n{text}" for name, text in streams))
+    files.write(output / "log.txt", "".join(f"--- {name} ---\n{text}" for name, text in streams), own)
     lines = [
         f"export {key}={shlex.quote(value)}"
         for key, value in sorted(job.env.items())
         if key != "AI_SCIENTIST_CHECKPOINT"
     ]
     script = [f"# How {run} was run, from the study's folder.", *lines, *(shlex.join(c.argv) for c in job.commands)]
-    files.write(output / "command.sh", "\n".join(["#!/bin/sh", *script]) + "\n")
+    files.write(output / "command.sh", "\n".join(["#!/bin/sh", *script]) + "\n", own)
 
 
 def _outputs(desk: Desk, run: str) -> dict[str, bytes]:
     """The small files of run_i/, for the commit."""
     kept: dict[str, bytes] = {}
+    room = _COMMITTED_BYTES
     for path in sorted(desk.layout.output(run).rglob("*")):
-        if path.is_symlink() or not path.is_file() or path.suffix in _BULKY or path.stat().st_size > _COMMITTED_FILE:
+        if path.is_symlink() or not path.is_file() or path.suffix in _BULKY:
             continue
-        if len(kept) < _COMMITTED_FILES or path.name == "final_info.json":
+        if path.stat().st_size > _COMMITTED_FILE and path != desk.layout.results(run):
+            continue
+        if path == desk.layout.results(run) or (len(kept) < _COMMITTED_FILES and path.stat().st_size <= room):
             kept[path.relative_to(desk.layout.root).as_posix()] = path.read_bytes()
+            room -= path.stat().st_size
     return kept
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 
-def write(path: Path, content: str | bytes) -> None:
-    """Replace `path` atomically and durably."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write(path: Path, content: str | bytes, staging: Path | None = None) -> None:
+    """Replace `path` atomically and durably. What a crash leaves half-written stays in `staging`, on the same disk."""
+    staging = staging or path.parent
+    for folder in (path.parent, staging):
+        folder.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    temporary = staging / f".{path.name}.{os.getpid()}.new"
     try:
         with temporary.open("wb") as stream:
             stream.write(data)

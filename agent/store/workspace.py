@@ -142,7 +142,7 @@ class Workspace:
             head, [p for p, blob in now.items() if before.get(p) != blob or not (self.root / p).exists()]
         )
         for path, content in contents.items():
-            files.write(self.root / path, content)
+            files.write(self.root / path, content, self._staging)
         for path in before.keys() - now.keys():
             (self.root / path).unlink(missing_ok=True)
         self._point(previous, head, tags)
@@ -156,7 +156,7 @@ class Workspace:
                 (aside / path).parent.mkdir(parents=True, exist_ok=True)
                 target.replace(aside / path)
             if path in known:
-                files.write(target, known[path])
+                files.write(target, known[path], self._staging)
 
     def keep(self, head: str, drift: Drift, at: float, number: int) -> str:
         """A person's version as a commit under refs/people/, so that nothing can lose it."""
@@ -177,6 +177,10 @@ class Workspace:
 
     def diff(self, old: str, new: str, paths: Iterable[str] = ()) -> str:
         return self._git("diff", "--no-color", "--no-ext-diff", old, new, "--", *paths).decode("utf-8", "replace")
+
+    @property
+    def _staging(self) -> Path:
+        return self.root / ".git" / "staging"
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from agent.core.errors import InputProblem
 from agent.store import inbox
 from tests.stories import world
 from tests.stories.world import Script, block, edits, notes, rate
@@ -160,7 +161,7 @@ def test_stop_ends_the_study_without_another_call_and_resume_goes_on(tmp_path):
     assert model.asked == [("edit", "run_1", 1), ("edit", "run_2", 1)]
     model.before_reply = None
     assert world.go(root, model).why == "all 2 runs are used"
-    assert model.asked == list(TWO_RUNS)
+    assert model.asked == [("edit", "run_1", 1), ("edit", "run_2", 1), ("edit", "run_2", 1), ("notes", "run_2", 1)]
 
 
 def test_stop_run_ends_only_the_run(tmp_path):
@@ -234,3 +235,38 @@ def test_a_block_that_fits_only_the_text_before_the_persons_edit_is_sent_back(tm
     assert world.go(root, model, settings).exit_code == 5
     assert world.go(root, model, take=True).exit_code == 0
     assert '"learning_rate": 0.03' in (root / "experiment.py").read_text()
+
+
+def waiting_for_a_person(tmp_path, what):
+    """A study whose manual model waits for run_1 when somebody asks it to stop."""
+    root, settings = world.start(tmp_path, max_runs=1)
+    stopped = iter([lambda: inbox.drop(root / ".study/inbox", "stop", what=what)])
+
+    class Waits(Script):
+        def complete(self, prompt, pulse):
+            next(stopped, lambda: None)()
+            return super().complete(prompt, pulse)  # pulses before it answers
+
+    model = Waits(edits(rate(0.05, 0.02)))
+    return root, model, world.go(root, model, settings)
+
+
+def test_stop_ends_a_wait_for_a_reply(tmp_path):
+    root, _, stop = waiting_for_a_person(tmp_path, "study")
+    assert (stop.exit_code, stop.why) == (1, "stopped by a person; no run gave a usable result")
+    assert world.state_of(root).waiting_call.name == "0001-edit"
+
+
+def test_stop_run_while_its_change_is_awaited_closes_it(tmp_path):
+    root, model, stop = waiting_for_a_person(tmp_path, "run")
+    assert world.state_of(root).runs["run_1"].closed == "stopped by a person"
+    assert (stop.exit_code, model.asked) == (1, [("edit", "run_1", 1)])
+
+
+def test_another_model_can_take_over_where_a_recording_ends(tmp_path):
+    root, settings = world.start(tmp_path, max_runs=2)
+    with pytest.raises(InputProblem, match="no reply"):
+        world.go(root, Script({("edit", "run_1", 1): rate(0.05, 0.02)}), settings)
+    model = Script(TWO_RUNS)
+    assert world.go(root, model).exit_code == 0
+    assert model.asked == [("edit", "run_2", 1), ("notes", "run_2", 1)]
