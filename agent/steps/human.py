@@ -42,7 +42,7 @@ def answer(desk: Desk, take: bool, stash: bool) -> Iterator[e.Event]:
         desk.idea, desk.template = catalog.read_study(desk.workspace, head, state.name)
     elif stash:
         saved = _keep(desk, drift)
-        desk.workspace.restore(state.head, drift.files, desk.layout.own / "stashed" / saved[:12])
+        desk.workspace.restore(state.head, drift.changes, desk.layout.own / "stashed" / saved[:12])
         yield e.HumanStashed(files=drift.files, saved=saved)
 
 

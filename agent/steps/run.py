@@ -18,6 +18,7 @@ from agent.core.policy import Await, Judge, Launch, time_left
 from agent.core.result import Result, missing_metrics, parse_result
 from agent.core.state import Attempt, Run
 from agent.core.template import is_experiment
+from agent.core.text import printable
 from agent.core.triage import CODER, Blame, Case, blame
 from agent.runners import folder
 from agent.steps import baselines
@@ -228,7 +229,7 @@ def _warnings(outcome: Outcome, strays: tuple[str, ...]) -> list[str]:
     said = []
     if strays:
         said.append(
-            f"the run left files outside its folder; they were moved to its attempt folder: {', '.join(strays[:5])}"
+            f"the run left files outside its folder; they were moved to its attempt folder: {printable(', '.join(strays[:5]))}"
         )
     if outcome.unlinked:
         said.append(f"{', '.join(outcome.unlinked)} was written before the evaluation and was removed")

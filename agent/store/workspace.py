@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import stat
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,12 +20,15 @@ from pathlib import Path
 
 from agent.core.errors import InfrastructureError, InputProblem
 from agent.core.template import OUTPUTS
+from agent.core.text import printable
 from agent.store import files
 
 MAIN = "refs/heads/main"
 TOOL = ("ai-scientist", "ai-scientist@localhost")
 _NOT_OURS = ("*~", "*.swp", "*.pyc", "*.pyo")  # droppings of editors and interpreters
 _REMEMBERED = 1_000_000  # bytes of a blob that is kept in memory
+_SAFE = ("-c", "safe.directory=*", "-c", "core.fsync=committed,loose-object", "-c", "core.quotePath=false",
+         "-c", f"core.hooksPath={os.devnull}")  # fmt: skip
 _EXCLUDE = "/.study/\n__pycache__/\n*.pyc\n*.pt\n*.pth\n*.npy\n*.npz\n*.safetensors\n*.ckpt\n*.bin\n*.h5\n*.pkl\n"
 
 
@@ -35,7 +40,8 @@ class Drift:
 
     @property
     def files(self) -> tuple[str, ...]:
-        return tuple(sorted(self.changes))
+        """The names as they can be stored and shown; a name on disk need not be text."""
+        return tuple(printable(name) for name in sorted(self.changes))
 
 
 class Workspace:
@@ -43,18 +49,14 @@ class Workspace:
         self.root = root
         self._trees: dict[str, dict[str, str]] = {}  # by commit; neither trees nor blobs ever change
         self._blobs: dict[str, bytes] = {}
+        self.patience = 3.0  # seconds that a lock of another git is waited for
 
     @staticmethod
     def create(root: Path, content: Mapping[str, bytes], message: str, at: float) -> tuple[Workspace, str]:
         """A new repository with one commit, and the tree that belongs to it."""
         workspace = Workspace(root)
         root.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["git", "init", "-q", "-b", "main", "--template=", str(root)],
-            check=True,
-            env=_environment(),
-            capture_output=True,
-        )
+        _call(["git", "init", "-q", "-b", "main", "--template=", str(root)], "init", root)
         files.write(root / ".git" / "info" / "exclude", _EXCLUDE)
         head = workspace.commit("", dict(content), message, at)
         workspace._follow("", head, {})
@@ -67,7 +69,7 @@ class Workspace:
     ) -> str:
         """A commit object: not yet on `main`, not yet in the tree. The same arguments give the same commit."""
         who = f"{_plain(author[0])} <{_plain(author[1])}> {int(at)} +0000"
-        text = message.encode()
+        text = message.encode("utf-8", "replace")
         parts = [
             f"commit refs/ai-scientist/last\nmark :1\nauthor {who}\ncommitter {who}\ndata {len(text)}\n".encode(),
             text,
@@ -76,9 +78,10 @@ class Workspace:
         parts.append(f"from {parent}\n".encode() if parent else b"")
         for path, content in sorted(changes.items()):
             if content is None:
-                parts.append(f"D {_quoted(path)}\n".encode())
+                parts.append(b"D " + _quoted(path) + b"\n")
             else:
-                parts += [f"M 100644 inline {_quoted(path)}\ndata {len(content)}\n".encode(), content, b"\n"]
+                parts += [b"M 100644 inline " + _quoted(path) + b"\ndata %d\n" % len(content), content, b"\n"]
+        self._wait_for_locks()
         out = self._git(
             "fast-import", "--quiet", "--done", "--force", stdin=b"".join([*parts, b"\nget-mark :1\ndone\n"])
         )
@@ -141,11 +144,30 @@ class Workspace:
         contents = self.read(
             head, [p for p, blob in now.items() if before.get(p) != blob or not (self.root / p).exists()]
         )
-        for path, content in contents.items():
-            files.write(self.root / path, content, self._staging)
         for path in before.keys() - now.keys():
             (self.root / path).unlink(missing_ok=True)
+            self._prune((self.root / path).parent)
+        for path, content in contents.items():
+            self._write(path, content)
         self._point(previous, head, tags)
+
+    def _write(self, path: str, content: bytes) -> None:
+        try:
+            files.write(self.root / path, content, self._staging)
+        except OSError as error:
+            raise InfrastructureError(
+                f"cannot write {self.root / path}: {error.strerror}", "Mend that, then `resume`."
+            ) from None
+
+    def _prune(self, folder: Path) -> None:
+        """Remove folders that hold nothing any more: a file may have to take their place."""
+        while folder != self.root:
+            shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
 
     def restore(self, head: str, paths: Iterable[str], aside: Path) -> None:
         """Put files back as they are in `head`; what was there instead goes to `aside`."""
@@ -156,11 +178,12 @@ class Workspace:
                 (aside / path).parent.mkdir(parents=True, exist_ok=True)
                 target.replace(aside / path)
             if path in known:
-                files.write(target, known[path], self._staging)
+                self._write(path, known[path])
 
     def keep(self, head: str, drift: Drift, at: float, number: int) -> str:
         """A person's version as a commit under refs/people/, so that nothing can lose it."""
         saved = self.commit(head, drift.changes, f"By hand: {', '.join(drift.files)}", at, self.identity())
+        self._wait_for_locks()
         self._git("update-ref", f"refs/people/{number}", saved)
         return saved
 
@@ -169,8 +192,8 @@ class Workspace:
         places = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
         environment = {key: value for key, value in os.environ.items() if key not in places}
         told = subprocess.run(
-            ["git", "var", "GIT_AUTHOR_IDENT"], cwd=self.root, capture_output=True, text=True, env=environment
-        ).stdout
+            ["git", "var", "GIT_AUTHOR_IDENT"], cwd=self.root, capture_output=True, env=environment
+        ).stdout.decode("utf-8", "replace")
         name, _, rest = told.partition(" <")
         user = os.environ.get("USER") or "user"
         return name or user, rest.partition(">")[0] or f"{user}@localhost"
@@ -185,11 +208,19 @@ class Workspace:
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _content(self, path: str) -> bytes | None:
+        """None: no file of that name. A pipe, socket or device counts as an empty file: it must not be read."""
         target = self.root / path
         try:
-            return target.readlink().as_posix().encode() + b"\0link" if target.is_symlink() else target.read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            mode = target.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                return os.fsencode(target.readlink()) + b"\0link"
+            if stat.S_ISDIR(mode):
+                return None
+            return target.read_bytes() if stat.S_ISREG(mode) else b""
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise InfrastructureError(f"cannot read {target}: {error.strerror}", "Mend that, then `resume`.") from None
 
     def _extra(self, known: set[str]) -> list[str]:
         """Files that no commit has and that are no outputs: a person's new file, or something a run left behind."""
@@ -217,15 +248,15 @@ class Workspace:
         self._git("reset", "-q", check=False)  # the index, for people who look with `git status`
 
     def _keep_other_commits(self, previous: str, head: str) -> None:
-        """Commits that a person put on `main` stay reachable when `main` moves on without them."""
-        there = self._git("rev-parse", "-q", "--verify", MAIN, check=False).decode().strip()
-        if there and there not in (previous, head):
-            self._git("update-ref", f"refs/people/main-{there[:12]}", there)
+        """Commits that a person made stay reachable when `main` moves on without them, or HEAD goes back to it."""
+        known = {previous, head, MAIN, "HEAD"}  # rev-parse repeats a name that does not exist
+        for there in set(self._git("rev-parse", MAIN, "HEAD", check=False).decode().split()) - known:
+            self._git("update-ref", f"refs/people/commit-{there[:12]}", there)
 
-    def _wait_for_locks(self, patience: float = 3.0) -> None:
+    def _wait_for_locks(self) -> None:
         """A lock file left by a git that was killed: wait a little in case it lives, then remove it."""
         git = self.root / ".git"
-        until = time.monotonic() + patience
+        until = time.monotonic() + self.patience
         while left := [
             p for p in (git / "index.lock", git / "HEAD.lock", *(git / "refs").rglob("*.lock")) if p.exists()
         ]:
@@ -236,21 +267,24 @@ class Workspace:
 
     def _git(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> bytes:
         where = [f"--git-dir={self.root / '.git'}", f"--work-tree={self.root}"]
-        safe = ["-c", "safe.directory=*", "-c", "core.fsync=committed,loose-object", "-c", "core.quotePath=false"]
-        try:
-            done = subprocess.run(
-                ["git", *where, *safe, *arguments], input=stdin, capture_output=True, env=_environment(), cwd=self.root,
-                start_new_session=True,  # Ctrl-C is for us, not for a git in the middle of a write
-            )  # fmt: skip
-        except FileNotFoundError:
-            raise InputProblem("git is not installed", "Install git and start again.") from None
-        if check and done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise InfrastructureError(
-                f"git {arguments[0]} failed: {said[-1] if said else done.returncode}",
-                "See the study's .git folder; then `resume`.",
-            )
-        return done.stdout
+        return _call(["git", *where, *_SAFE, *arguments], arguments[0], self.root, stdin, check)
+
+
+def _call(argv: Sequence[str], name: str, root: Path, stdin: bytes = b"", check: bool = True) -> bytes:
+    try:
+        done = subprocess.run(
+            argv, input=stdin, capture_output=True, env=_environment(), cwd=root,
+            start_new_session=True,  # Ctrl-C is for us, not for a git in the middle of a write
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise InputProblem("git is not installed", "Install git and start again.") from None
+    if check and done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        reason = next((line for line in said if line.startswith(("fatal:", "error:"))), said[-1] if said else "")
+        raise InfrastructureError(
+            f"git {name} failed: {reason or done.returncode}", f"Look at {root / '.git'}; then `resume`."
+        )
+    return done.stdout
 
 
 def _without_git() -> dict[str, str]:
@@ -267,8 +301,11 @@ def _blob(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def _quoted(path: str) -> str:
-    return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+def _quoted(path: str) -> bytes:
+    if path.startswith("/") or any(part in ("", ".", "..") or part.lower() == ".git" for part in path.split("/")):
+        raise InfrastructureError(f"{printable(path)} is no name for a file of a study")
+    quoted = '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    return quoted.encode("utf-8", "surrogateescape")
 
 
 def _plain(text: str) -> str:

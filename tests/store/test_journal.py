@@ -156,7 +156,10 @@ def test_a_study_held_by_another_process_is_busy_until_it_lets_go(tmp_path):
 
 def test_a_killed_process_holds_nothing(tmp_path):
     path = tmp_path / "lock"
-    code = f"import os, signal; from agent.store.journal import Lock; from pathlib import Path; Lock(Path({str(path)!r})); os.kill(os.getpid(), signal.SIGKILL)"
+    code = (
+        "import os, signal; from agent.store.journal import Lock; from pathlib import Path; "
+        f"Lock(Path({str(path)!r})); os.kill(os.getpid(), signal.SIGKILL)"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
     assert not is_locked(path)
     Lock(path).release()
@@ -239,7 +242,7 @@ def small_disk(tmp_path):
 def test_on_a_full_disk_the_journal_ends_with_a_whole_line(small_disk):
     path = small_disk / "journal.jsonl"
     journal = Journal(path, lambda: 1000.0)
-    with pytest.raises(InfrastructureError, match="No space left on device|only part of the line"):
+    with pytest.raises(InfrastructureError, match=r"No space left on device|only part of the line"):
         for _ in range(10_000):
             journal.append(SETTLED)
     assert path.read_bytes().endswith(b"\n")
