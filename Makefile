@@ -4,7 +4,7 @@ READY  := $(VENV)/.ready
 BIN    := $(VENV)/bin
 SYSTEM := git                    # Debian packages; later parts add theirs (sandbox, LaTeX, Slurm, browser)
 
-.PHONY: help setup run test check system clean
+.PHONY: help setup run test unit check system clean
 help:       ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
 
@@ -21,6 +21,9 @@ run: $(READY)  ## a small study from its recorded session, no key needed: result
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
+
+unit: $(READY)  ## the fast tests only: no whole studies, no launcher
+	$(BIN)/python -m pytest tests --ignore=tests/stories --ignore=tests/runners
 
 check: $(READY)  ## style, types, import layers
 	$(BIN)/ruff check .

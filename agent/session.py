@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,10 @@ def preflight(
     if settings.python:
         environment = environment.model_copy(update={"python": settings.python, "uv": "", "wrapper": ()})
     interpreter = resolve(environment, Path(settings.results) / ".cache" / "environments", folder)
-    return interpreter, fingerprint(interpreter)
+    return interpreter, _machine(interpreter)
+
+
+_machine = cache(fingerprint)  # an interpreter stays what it is while this process lives
 
 
 def need_git() -> None:

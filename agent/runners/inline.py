@@ -87,15 +87,19 @@ def _run_command(command: Command, made: Prepared, job: Job, logs: list[CappedLo
     )
     with process:
         pumps = _pumps(process, logs)
+        limit = threading.Timer(max(0.0, seconds), process.kill)  # a wait with a time-out would poll
+        limit.start()
         try:
-            code = process.wait(max(0.0, seconds))
-        except subprocess.TimeoutExpired:
-            detail = f"The time limit of {job.seconds:g} s was reached during '{command.name}'; it was killed."
-            return Outcome("timeout", command.name, detail=detail)
+            code = process.wait()
         finally:
+            late = not limit.is_alive()
+            limit.cancel()
             process.kill()
             for pump in pumps:
                 pump.join(DRAIN)
+    if late:
+        detail = f"The time limit of {job.seconds:g} s was reached during '{command.name}'; it was killed."
+        return Outcome("timeout", command.name, detail=detail)
     if code < 0:
         return Outcome("finished", command.name, signal=-code, detail=f"'{command.name}' was killed by signal {-code}.")
     return Outcome("finished", command.name, code, detail=f"'{command.name}' ended with exit code {code}.")

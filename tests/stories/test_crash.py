@@ -86,12 +86,16 @@ def _record(place, name):
     return root, points, settings
 
 
+@pytest.mark.parametrize("half", ["first half", "second half"])
 @pytest.mark.parametrize("name", STUDIES)
-def test_a_crash_at_any_append_changes_nothing_about_the_end(tmp_path, name):
+def test_a_crash_at_any_append_changes_nothing_about_the_end(tmp_path, name, half):
     study, points, settings = _record(tmp_path, name)
     expected = [STUDIES[name][2][0], *_end_of(study)]
     wrong, known, seen = {}, {}, {}
-    for number, (crashed, line) in enumerate(points):
+    middle = len(points) * 2 // 5  # the later ones have less left to do
+    mine = range(middle) if half == "first half" else range(middle, len(points))
+    for number in mine:
+        crashed, line = points[number]
         for where, written in (("before", b""), ("inside", line[: len(line) // 2]), ("after", line)):
             shutil.rmtree(study.parent)
             shutil.copytree(crashed.parent, study.parent, symlinks=True)
@@ -108,7 +112,7 @@ def test_a_crash_at_any_append_changes_nothing_about_the_end(tmp_path, name):
             if known[same]:
                 wrong[number, where, line[:90]] = known[same]
     assert not wrong
-    assert len(known) > len(points)
+    assert len(known) > len(mine)
 
 
 def test_the_studies_that_are_crashed_have_every_kind_of_event_in_them(tmp_path):
