@@ -280,7 +280,8 @@ def test_the_decision_is_a_function_of_state_and_time():
 class World:
     """Carries out actions by folding the events that a step could yield; `dice` chooses among them."""
 
-    def __init__(self, dice, speed, **limits):
+    def __init__(self, dice, speed, people=False, **limits):
+        self.people = people
         self.state = fold(entries(created(("run_0", "run_0_zero")), opened(**limits)))
         self.dice, self.thrown, self.speed, self.elapsed = dice, 0, speed, 0.0
 
@@ -324,7 +325,11 @@ class World:
     def ask(self, action):
         if action.call not in self.state.calls:
             yield asked(action.call, action.run, action.turn, action.action)
-        yield replied(action.call)
+        what = self.choose(*[""] * 10, "run", "study") if self.people else ""
+        if what:  # while the reply is awaited
+            yield e.HumanStopped(slip=f"{self.thrown}", what=what)
+        if not self.state.stopping:
+            yield replied(action.call)
 
     def readreply(self, action):
         call = self.state.calls[action.call]
@@ -360,10 +365,12 @@ LONGEST_STUDY = 40 + RUNS * (ATTEMPTS + LOST_JOBS) * (TURNS * 3 + 5) + RUNS * NO
 DICE = st.lists(st.integers(0, 1000), min_size=1, max_size=60)
 
 
-@given(DICE, st.sampled_from([0.0, 1.0, 7.0]), st.sampled_from([None, 5.0, 60.0]))
+@given(DICE, st.sampled_from([0.0, 1.0, 7.0]), st.sampled_from([None, 5.0, 60.0]), st.booleans())
 @settings(max_examples=300, deadline=None)
-def test_whatever_happens_a_study_ends_within_a_bounded_number_of_actions(dice, speed, limit):
-    world = World(dice, speed, max_runs=RUNS, attempts_per_run=ATTEMPTS, turns_per_attempt=TURNS, max_time=limit)
+def test_whatever_happens_a_study_ends_within_a_bounded_number_of_actions(dice, speed, limit, people):
+    world = World(
+        dice, speed, people, max_runs=RUNS, attempts_per_run=ATTEMPTS, turns_per_attempt=TURNS, max_time=limit
+    )
     stop, _ = world.live(LONGEST_STUDY)
     assert stop.exit_code in (0, 1, 2, 3, 4)
     assert stop.why
