@@ -15,7 +15,7 @@ from agent.core.idea import Idea, choose_idea, parse_idea
 from agent.core.layout import Layout
 from agent.core.state import State, fold
 from agent.core.template import OUTPUTS, Template, classic, parse_template
-from agent.core.text import did_you_mean
+from agent.core.text import did_you_mean, is_text, printable, shorten
 from agent.store import journal
 from agent.store.workspace import Workspace
 
@@ -47,7 +47,7 @@ class LoadedTemplate:
 
 def load_idea(reference: str) -> tuple[Idea, Path]:
     """`FILE.json` or `FILE.json#NAME`; a bare name is looked up in ideas/."""
-    name, _, wanted = reference.partition("#")
+    name, _, wanted = (reference, "", "") if _exists(Path(reference)) else reference.partition("#")
     path = _find(Path(name), "ideas", ".json", "idea")
     if path.is_dir():
         raise InputProblem(f"{path} is a folder, not an idea", "Give the idea's JSON file.")
@@ -71,7 +71,7 @@ def load_template(name: str) -> LoadedTemplate:
     files = _collect(folder)
     _all_there(template, files, folder)
     results = folder / "run_0" / "final_info.json"
-    shipped = results.read_text("utf-8") if template.classic and results.exists() else ""
+    shipped = read_text(results) if template.classic and results.exists() else ""
     return LoadedTemplate(template, folder, files, toml.read_text("utf-8") if toml.exists() else "", shipped)
 
 
@@ -84,7 +84,10 @@ def parse_json(text: str, path: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         where = f", line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        said = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
+        odd = (
+            "it is nested too deeply" if isinstance(error, RecursionError) else "it holds a number with too many digits"
+        )
+        said = error.msg if isinstance(error, json.JSONDecodeError) else odd
         raise InputProblem(f"{path} is no valid JSON{where}: {said}", "Correct the file and start again.") from None
 
 
@@ -95,8 +98,9 @@ def read_toml(path: Path) -> dict[str, Any]:
 def parse_toml(text: str, path: str) -> dict[str, Any]:
     try:
         data: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputProblem(f"{path} is no valid TOML: {error}", "Correct the file and start again.") from None
+    except (ValueError, RecursionError) as error:
+        said = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise InputProblem(f"{path} is no valid TOML: {said}", "Correct the file and start again.") from None
     return data
 
 
@@ -121,12 +125,22 @@ def _find(path: Path, folder: str, suffix: str, what: str) -> Path:
         [root / folder / (path.name.removesuffix(suffix) + suffix) for root in (Path.cwd(), PROJECT)] if bare else []
     )
     places += [PROJECT / path] if not path.is_absolute() else []
-    found = next((place for place in places if place.exists()), None)
+    found = next((place for place in places if _exists(place)), None)
     if found:
         return found
     known = {p.name.removesuffix(suffix) for root in (Path.cwd(), PROJECT) for p in _entries(root / folder, suffix)}
     guess = did_you_mean(path.name.removesuffix(suffix), known)
-    raise InputProblem(f"there is no {what} {path}{guess}", f"Give a path, or the name of one in {folder}/.")
+    raise InputProblem(
+        f"there is no {what} {shorten(str(path), 100)}{guess}", f"Give a path, or the name of one in {folder}/."
+    )
+
+
+def _exists(path: Path) -> bool:
+    """Also for words that could not be the name of a file, such as a whole sentence."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _entries(folder: Path, suffix: str) -> list[Path]:
@@ -160,7 +174,9 @@ def _collect(folder: Path) -> dict[str, bytes]:
             or name.endswith((".pyc", "~"))
         ):
             continue
-        if path.is_symlink():
+        if not is_text(name):
+            problems.append(f"{printable(name)}: its name is not UTF-8 text")
+        elif path.is_symlink():
             problems.append(f"{name}: a symbolic link; a template must be whole in itself")
         elif path.is_file():
             if path.stat().st_size > _LARGEST_FILE:
@@ -214,7 +230,7 @@ def look(root: Path) -> tuple[State, Idea, Template]:
 
 def find_study(word: str, results: Path) -> Path:
     """A path, `.` inside a study, `last`, or any unique part of a name."""
-    if word in (".", "") or "/" in word or (Path(word) / ".study").is_dir():
+    if word in (".", "") or "/" in word or _exists(Path(word) / ".study"):
         return _study_around(Path(word or "."))
     names = studies(results)
     if not names:
@@ -230,7 +246,9 @@ def find_study(word: str, results: Path) -> Path:
         raise InputProblem(
             f'"{word}" fits {len(matching)} studies: {", ".join(matching[-8:])}', "Give more of the name, or `last`."
         )
-    raise InputProblem(f'no study under {results} has "{word}" in its name', f"There are: {', '.join(names[-8:])}.")
+    raise InputProblem(
+        f'no study under {results} has "{shorten(word, 60)}" in its name', f"There are: {', '.join(names[-8:])}."
+    )
 
 
 def studies(results: Path) -> list[str]:
@@ -243,6 +261,8 @@ def studies(results: Path) -> list[str]:
 
 
 def _study_around(place: Path) -> Path:
+    if not _exists(place):
+        raise InputProblem(f"there is no folder {shorten(str(place), 100)}", "Name a study, or give the path of one.")
     for folder in (place.resolve(), *place.resolve().parents):
         if (folder / ".study" / "journal.jsonl").exists():
             return folder

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.core.text import is_text
 from agent.store import files
 
 
@@ -29,12 +31,27 @@ def waiting(inbox: Path) -> list[Slip]:
     """Oldest first. A file that is no message is moved aside, not lost and not read again."""
     slips = []
     for path in sorted(inbox.glob("[0-9]*.json")) if inbox.is_dir() else []:
-        try:
-            content = json.loads(path.read_text("utf-8"))
-            slips.append(Slip(path.name, str(content.pop("kind")), content))
-        except (ValueError, KeyError, AttributeError, OSError):
+        slip = _slip(path)
+        if slip:
+            slips.append(slip)
+        else:
             path.replace(path.with_suffix(".unreadable"))
     return slips
+
+
+def _slip(path: Path) -> Slip | None:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError, OSError):
+        return None
+    kind = str(content.pop("kind", "")) if isinstance(content, dict) else ""
+    return Slip(path.name, kind, content) if kind in _KINDS and _KINDS[kind](content) else None
+
+
+_KINDS: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "note": lambda c: isinstance(c.get("text"), str) and is_text(c["text"]) and isinstance(c.get("keep", False), bool),
+    "stop": lambda c: c.get("what") in ("run", "study"),
+}
 
 
 def remove(inbox: Path, slip: Slip) -> None:
