@@ -315,7 +315,7 @@ def _say_end(desk: Desk, stop: Stop, root: Path, options: argparse.Namespace) ->
             )
         )
         return
-    print(f"\n{stop.why}. {stop.hint}".rstrip())
+    print(f"\n{stop.why[:1].upper()}{stop.why[1:]}. {stop.hint}".rstrip())
     for label, text in facts(desk.state, desk.template)[1:]:
         print(f"  {label + ':':<12}{text}")
     print(f"  {'Folder:':<12}{_short(root)}\n\nLook: ai-scientist show {desk.state.name}")
@@ -455,7 +455,7 @@ def _print_runs(state: State, template: Template) -> None:
             title, overflow="fold", justify="right" if title in ("difference", "tries", "time") else "left"
         )
     for run in state.runs.values():
-        what = "baseline" if run.baseline else run.summary or "–"
+        what = template.baseline_of(run.name) if run.baseline else run.summary or "–"
         result = {"closed": f"failed: {run.closed}", "good": cell(run, primary, template)}.get(run.status, "…")
         change = difference(run, state.reference, primary, template) if state.reference and not run.baseline else "–"
         row = (

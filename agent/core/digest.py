@@ -75,7 +75,7 @@ def history(state: State, template: Template) -> str:
 
 
 def _line(state: State, template: Template, run: Run, primary: str) -> str:
-    what = "baseline" if run.baseline else shorten(run.summary or "–", 60)
+    what = template.baseline_of(run.name) if run.baseline else shorten(run.summary or "–", 60)
     if run.status == "closed":
         return f"{run.name} | {what} | failed | {shorten(run.closed, 80)}"
     diff = difference(run, state.reference, primary, template) if state.reference and not run.baseline else "–"

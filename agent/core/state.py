@@ -212,7 +212,7 @@ def _asked(state: State, event: e.CallAsked, at: float) -> State:
 
 
 def _new_run(state: State, name: str) -> Run:
-    parent = state.last_good
+    parent = None if name in state.baselines else state.last_good
     return Run(name, name in state.baselines, parent.name if parent else "")
 
 

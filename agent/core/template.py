@@ -179,6 +179,11 @@ class Template(Strict):
             )
         return "run_0" if not name or name == names[0] else f"run_0_{name}"
 
+    def baseline_of(self, run: str) -> str:
+        """ "baseline sgd" for run_0 of a template whose first baseline is called sgd."""
+        names = [b.name for b in self.baselines if self.baseline_run(b.name) == run]
+        return f"baseline {names[0]}" if names and names[0] != "baseline" else "baseline"
+
     def trust(self, files: tuple[str, ...]) -> tuple[int, str]:
         """The trust level (CONTRACTS) and why; level 2 needs a sandbox that hides files, which comes with a later part."""
         frozen_code = [f for f in files if f.endswith(".py") and not self.may_edit(f)]

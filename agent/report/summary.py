@@ -111,7 +111,7 @@ def notes(state: State, template: Template, title: str, texts: Mapping[str, str]
 
 
 def _notes_of(run: Run, state: State, template: Template, texts: Mapping[str, str]) -> str:
-    what = "baseline" if run.baseline else run.summary or "no description"
+    what = template.baseline_of(run.name) if run.baseline else run.summary or "no description"
     head = f"## {run.name}: {what}"
     if run.status == "closed":
         return f"{head}\n\nClosed without a result: {run.closed}" + _own(run, texts)

@@ -316,4 +316,4 @@ def _outputs(desk: Desk, run: str) -> dict[str, bytes]:
 def _message(desk: Desk, run: Run, result: Result) -> str:
     metrics = sorted(result.measures, key=lambda m: (desk.template.metric(m).role != "primary", m))[:12]
     body = "\n".join(f"{m}: {digest.cell(run, m, desk.template)}" for m in metrics)
-    return f"{run.name}: {'baseline' if run.baseline else run.summary}\n\n{body}\n"
+    return f"{run.name}: {desk.template.baseline_of(run.name) if run.baseline else run.summary}\n\n{body}\n"

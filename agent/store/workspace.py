@@ -46,7 +46,7 @@ class Drift:
 
 class Workspace:
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.absolute()  # git is started inside it
         self._trees: dict[str, dict[str, str]] = {}  # by commit; neither trees nor blobs ever change
         self._blobs: dict[str, bytes] = {}
         self.patience = 3.0  # seconds that a lock of another git is waited for
@@ -56,7 +56,7 @@ class Workspace:
         """A new repository with one commit, and the tree that belongs to it."""
         workspace = Workspace(root)
         root.mkdir(parents=True, exist_ok=True)
-        _call(["git", "init", "-q", "-b", "main", "--template=", str(root)], "init", root)
+        _call(["git", "init", "-q", "-b", "main", "--template=", "."], "init", root)
         files.write(root / ".git" / "info" / "exclude", _EXCLUDE)
         head = workspace.commit("", dict(content), message, at)
         workspace._follow("", head, {})

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from agent.cli import main
 from agent.core.policy import COMPLETIONS_REFUSED, NOTES_TURNS
 from agent.llm.replay import ReplayModel
 from tests.stories import world
@@ -346,3 +347,20 @@ def test_a_template_of_the_classic_layout_works_with_the_results_it_ships(tmp_pa
     runs = world.state_of(root).runs
     assert runs["run_0"].source == "shipped with the template, not measured on this machine"
     assert runs["run_1"].status == "good"
+
+
+def test_without_a_model_the_recording_that_ships_with_the_idea_is_played_and_said_in_the_first_line(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)  # results/ is a relative path, as most people leave it
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    code = main(["run", str(world.TOY / "ideas/iterate_averaging.json"), "-t", str(world.TOY / "template")])
+    said = capsys.readouterr().out
+    assert code == 0
+    assert said.startswith("No model was chosen: this plays the recorded session")
+    assert "The coder has nothing more to try." in said and "3 good, 0 failed" in said
+    (root,) = (tmp_path / "results").glob("2*")
+    assert main(["show", "last"]) == 0 and main(["diff", "last", "3"]) == 0
+    shown = capsys.readouterr().out
+    assert "run_2 → run_3" in shown and "+    return mean_slope, mean_offset" in shown and "baseline sgd" in shown
+    assert (root / "run_1/command.sh").read_text().startswith("#!/bin/sh")
