@@ -14,6 +14,9 @@ _BASE = re.compile(r"^[^\w\n]*BASE:[^\w\n]*(run_[a-z0-9_]+)[^\w\n]*$", re.MULTIL
 _DONE = re.compile(r"^[^\w\n]*ALL_COMPLETED[^\w\n]*$", re.MULTILINE)
 
 
+_THOUGHTS = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>\s*", re.DOTALL | re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Words:
     completed: bool
@@ -25,6 +28,11 @@ def words(reply: str) -> Words:
     prose = outside_blocks(reply)
     base = _BASE.findall(prose)
     return Words(bool(_DONE.search(prose)), base[-1] if base else "", _summary(prose))
+
+
+def without_thoughts(reply: str) -> str:
+    """The reply without the thoughts that some models put before it; blocks in there are drafts."""
+    return _THOUGHTS.sub("", reply, count=1)
 
 
 def outside_blocks(reply: str) -> str:

@@ -11,7 +11,7 @@ from agent.core import events as e
 from agent.core.edits import Applied, Block
 from agent.core.errors import InputProblem
 from agent.core.policy import COMPLETIONS_REFUSED, ReadReply
-from agent.core.reply import Words, words
+from agent.core.reply import Words, without_thoughts, words
 from agent.core.state import Call, Run
 from agent.core.template import ALWAYS_EDITABLE, is_experiment
 from agent.core.text import shorten
@@ -28,7 +28,8 @@ def perform(desk: Desk, action: ReadReply) -> Iterator[e.Event]:
     reply = stored_reply(desk, call.name)
     if reply is None:
         raise InputProblem(f"the reply to {call.name} is gone from .study/llm", "Restore the study from a backup.")
-    yield _read_notes(desk, call, reply.text) if call.action == "notes" else _read_edit(desk, call, reply.text)
+    text = without_thoughts(reply.text)
+    yield _read_notes(desk, call, text) if call.action == "notes" else _read_edit(desk, call, text)
 
 
 def _read_edit(desk: Desk, call: Call, text: str) -> e.Event:

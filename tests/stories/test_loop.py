@@ -364,3 +364,11 @@ def test_without_a_model_the_recording_that_ships_with_the_idea_is_played_and_sa
     shown = capsys.readouterr().out
     assert "run_2 → run_3" in shown and "+    return mean_slope, mean_offset" in shown and "baseline sgd" in shown
     assert (root / "run_1/command.sh").read_text().startswith("#!/bin/sh")
+
+
+def test_blocks_in_a_models_thoughts_are_drafts_and_not_applied(tmp_path):
+    reply = "<think>\nPerhaps:\n" + rate(0.05, 9) + "</think>\nTake a small step.\n" + rate(0.05, 0.02)
+    root, settings = world.start(tmp_path, max_runs=1)
+    assert world.go(root, Script(edits(reply) | {("notes", "run_1", 1): notes("run_1")}), settings).exit_code == 0
+    assert '"learning_rate": 0.02' in (root / "experiment.py").read_text()
+    assert world.state_of(root).runs["run_1"].summary == "Take a small step."
