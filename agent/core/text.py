@@ -56,6 +56,11 @@ def is_text(text: str) -> bool:
     return not re.search("[\ud800-\udfff]", text)
 
 
+def as_text(text: str) -> str:
+    """`text` with � for halves of characters."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
 def printable(text: str) -> str:
     """`text` as it can be stored and shown: what is no character, or would steer a terminal, becomes �."""
     return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from agent.core.errors import InputProblem
@@ -14,10 +15,11 @@ CHOICES = "replay:FILE plays a recorded session; manual:DIR writes each prompt t
 
 def choose(word: str) -> Model:
     kind, _, rest = word.partition(":")
+    path = Path(os.path.expanduser(rest))  # noqa: PTH111  leaves ~nobody as it is, as a shell does
     if kind == "replay" and rest:
-        return ReplayModel(Path(rest).expanduser())
+        return ReplayModel(path)
     if kind == "manual" and rest:
-        return ManualModel(Path(rest).expanduser())
+        return ManualModel(path)
     raise InputProblem(
         f"this version cannot use the model {word!r}" if word else "no model was chosen",
         f"Choose one with -m: {CHOICES}.",

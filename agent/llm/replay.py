@@ -38,7 +38,7 @@ class ReplayModel:
 
 def _read(path: Path) -> dict[Key, dict[str, Any]]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")  # not splitlines: a reply may hold other line separators
     except (OSError, UnicodeDecodeError) as error:
         raise InputProblem(
             f"cannot read the recording {path}: {getattr(error, 'strerror', 'it is not UTF-8')}",
@@ -47,24 +47,40 @@ def _read(path: Path) -> dict[Key, dict[str, Any]]:
     steps: dict[Key, dict[str, Any]] = {}
     problems = []
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            step = json.loads(line)
-            key = (str(step["action"]), str(step["run"]), int(step["turn"]))
-            if not isinstance(step["reply"], str):
-                raise TypeError("reply must be a text")
-        except (ValueError, KeyError, TypeError) as error:
-            problems.append(f"line {number}: {'missing ' if isinstance(error, KeyError) else ''}{error}")
-            continue
-        if key in steps:
-            problems.append(f"line {number}: a second reply to {key[0]} {key[1]} turn {key[2]}")
-        steps[key] = step
+        step = _step_of(line) if line.strip() else {}
+        if isinstance(step, str):
+            problems.append(f"line {number}: {step}")
+        elif step:
+            key = (step["action"], step["run"], step["turn"])
+            if key in steps:
+                problems.append(f"line {number}: a second reply to {key[0]} {key[1]} turn {key[2]}")
+            steps[key] = step
     if problems:
         raise InputProblem(
             f"{path} is no usable recording", "Each line is an object with action, run, turn and reply.", problems
         )
     return steps
+
+
+_FIELDS = {"action": str, "run": str, "turn": int, "reply": str}
+
+
+def _step_of(line: str) -> dict[str, Any] | str:
+    """One step, or what is wrong with it."""
+    try:
+        step = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return f"not valid JSON ({error})"
+    if not isinstance(step, dict):
+        return "not an object"
+    missing = [key for key in _FIELDS if key not in step]
+    if missing:
+        return f"missing {', '.join(missing)}"
+    wrong = [key for key, kind in _FIELDS.items() if type(step[key]) is not kind]
+    usage = step.get("usage") or {}
+    if not isinstance(usage, dict) or not all(type(value) is int for value in usage.values()):
+        wrong.append("usage")
+    return f"of a wrong type: {', '.join(wrong)}" if wrong else step
 
 
 def recording(calls: Iterable[tuple[Prompt, Reply]]) -> str:

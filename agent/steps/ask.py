@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from agent.core import digest
@@ -18,7 +19,7 @@ from agent.core.layout import notes_file
 from agent.core.policy import Ask, time_left
 from agent.core.prompt import Prompt, Reply
 from agent.core.state import Run
-from agent.core.text import duration, plural, shorten
+from agent.core.text import as_text, duration, plural, shorten
 from agent.llm import replay
 from agent.llm.prompts import render
 from agent.steps.desk import Desk
@@ -40,6 +41,7 @@ def perform(desk: Desk, action: Ask) -> Iterator[e.Event]:
     reply = stored_reply(desk, action.call)
     if reply is None:
         reply = desk.model.complete(prompt, desk.pulse)
+        reply = replace(reply, text=as_text(reply.text))
         files.write_json(desk.layout.reply(action.call), _reply_json(prompt, reply))
     yield e.CallReplied(call=action.call, model=reply.model, usage=reply.usage, seconds=round(reply.seconds, 3),
                         reply_sha256=hashlib.sha256(reply.text.encode()).hexdigest())  # fmt: skip
