@@ -7,6 +7,7 @@ failed · 5 waiting for an answer · 130 interrupted. 3, 4, 5 and 130 leave a st
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -34,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from agent.runners.launcher import main as launch
 
         return launch(arguments[1:])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show is no reason to stop
     options = _parser().parse_args(arguments)
     try:
         code: int = options.command(options)
@@ -175,7 +179,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for pair in getattr(options, "settings", []):
         key, equals, value = pair.partition("=")
-        if not equals:
+        if not equals or not key.strip():
             raise InputProblem(f"-c {pair} is not KEY=VALUE", "For example: -c turns_per_attempt=6")
         given[key.strip().replace("-", "_")] = _value(value.strip())
     given |= {
@@ -185,7 +189,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     }
     for key in _PATHS:
         if given.get(key):
-            given[key] = str(Path(str(given[key])).expanduser().absolute())
+            given[key] = _absolute(str(given[key]))
     if "model" in given:
         given["model"] = _absolute_model(str(given["model"]))
     return given
@@ -194,13 +198,17 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
+
+
+def _absolute(path: str) -> str:
+    return str(Path(os.path.expanduser(path)).absolute())  # noqa: PTH111  leaves ~nobody as it is, as a shell does
 
 
 def _absolute_model(word: str) -> str:
     kind, _, rest = word.partition(":")
-    return f"{kind}:{Path(rest).expanduser().absolute()}" if kind in ("replay", "manual") and rest else word
+    return f"{kind}:{_absolute(rest)}" if kind in ("replay", "manual") and rest else word
 
 
 def _layers(options: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
@@ -512,7 +520,10 @@ def _diff(options: argparse.Namespace) -> int:
         names = [state.good[-1].name] if state.good else []
     if not names:
         raise InputProblem("there is no run with a result yet", "Name a run to see what was tried.")
-    old, new = (state.runs[names[0]].parent if len(names) == 1 and names[0] in state.runs else names[0], names[-1])
+    only = state.runs.get(names[0]) if len(names) == 1 else None
+    if only and not only.parent:
+        raise InputProblem(f"{only.name} is a baseline: it started from no other run", "Name two runs to compare them.")
+    old, new = (only.parent if only else names[0], names[-1])
     heads = [_head(state, name) for name in (old, new)]
     workspace = Workspace(root)
     known = sorted({*workspace.tree(heads[0]), *workspace.tree(heads[1])})
@@ -586,8 +597,11 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _note(options: argparse.Namespace) -> int:
+    from agent.core.text import is_text
     from agent.store import inbox
 
+    if not is_text(options.text):
+        raise InputProblem("the note is not UTF-8 text", "Type it again, or use a terminal that speaks UTF-8.")
     if not options.text.strip():
         raise InputProblem("the note is empty", 'For example: ai-scientist note last "try a smaller learning rate"')
     root, state, _ = _study(options)

@@ -21,7 +21,7 @@ from agent.llm.choose import choose
 from agent.loop import record_all
 from agent.runners.inspect import Interpreter, fingerprint
 from agent.runners.interpreters import resolve
-from agent.steps import close
+from agent.steps import ask, close
 from agent.steps.desk import Desk
 from agent.store import catalog
 from agent.store.journal import Journal, Lock
@@ -51,6 +51,8 @@ def preflight(
             problems,
         )
     need_git()
+    if settings.record:
+        ask.check_recording(Path(settings.record))
     environment = template.environment
     if settings.python:
         environment = environment.model_copy(update={"python": settings.python, "uv": "", "wrapper": ()})

@@ -73,6 +73,22 @@ def _reply_json(prompt: Prompt, reply: Reply) -> dict[str, object]:
     }
 
 
+def check_recording(path: Path) -> None:
+    """Before anything is paid for: can the recording be written there?"""
+    try:
+        new = not path.exists()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+        if new:
+            path.unlink()
+    except OSError as error:
+        raise _no_recording(path, error) from None
+
+
+def _no_recording(path: Path, error: OSError) -> InputProblem:
+    return InputProblem(f"cannot write the recording {path}: {error.strerror}", "Give another file with --record.")
+
+
 def _write_recording(desk: Desk, path: Path) -> None:
     """All calls of the study so far, written anew each time: the file is whole at any moment and holds nothing twice."""
     calls = []
@@ -83,9 +99,7 @@ def _write_recording(desk: Desk, path: Path) -> None:
     try:
         files.write(path, replay.recording(calls))
     except OSError as error:
-        raise InputProblem(
-            f"cannot write the recording {path}: {error.strerror}", "Give another file with --record."
-        ) from None
+        raise _no_recording(path, error) from None
 
 
 # --- composing -------------------------------------------------------------------------------------------------

@@ -65,8 +65,13 @@ def _first_files(idea: Idea, loaded: LoadedTemplate, settings: Settings) -> dict
 def _toml(settings: Settings) -> str:
     rows = settings.model_dump(mode="json", exclude_none=True)
     return "# The settings that this study began with.\n" + "".join(
-        f"{key} = {json.dumps(value)}\n" for key, value in rows.items()
+        f"{key} = {_toml_value(value)}\n" for key, value in rows.items()
     )
+
+
+def _toml_value(value: object) -> str:
+    """As JSON, which TOML understands but for halves of characters and one control character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _free_name(results: Path, wanted: str) -> str:

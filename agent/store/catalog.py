@@ -223,7 +223,10 @@ def read_study(workspace: Workspace, head: str, name: str) -> tuple[Idea, Templa
 
 def look(root: Path) -> tuple[State, Idea, Template]:
     """A study as it is on disk, for commands that only read."""
-    state = fold(journal.read(Layout(root).journal))
+    path = Layout(root).journal
+    state = fold(journal.read(path))
+    if not state.head:
+        raise InputProblem(f"{path} does not begin with the study's creation", "Restore the journal from a backup.")
     idea, template = read_study(Workspace(root.resolve()), state.head, state.name)
     return state, idea, template
 
