@@ -45,13 +45,23 @@ def run_process(*arguments, cwd, **environment):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch, finished):
-    shutil.copytree(finished / "results", tmp_path / "results", symlinks=True)
+def here(tmp_path, monkeypatch):
+    """A working directory with an idea and a results folder."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/mine.txt").write_text("untouched")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "idea.json").write_text(json.dumps(IDEA))
     (tmp_path / "good.jsonl").write_text("")
     return tmp_path
+
+
+@pytest.fixture
+def study(here, finished):
+    """A finished study in it."""
+    shutil.copytree(finished / "results", here / "results", symlinks=True, dirs_exist_ok=True)
+    (study,) = (p for p in (here / "results").glob("2*"))
+    return study
 
 
 def tree(folder):
@@ -220,7 +230,7 @@ def test_a_recording_that_cannot_be_written_is_said_before_anything_is_run(refus
     assert "cannot write the recording" in refused(*run("--record", place))
 
 
-def test_without_git_nothing_is_begun(here, refused, monkeypatch):
+def test_without_git_nothing_is_begun(study, here, refused, monkeypatch):
     monkeypatch.setenv("PATH", str(here))
     assert (
         refused(*run()) == "error: git is not installed\nInstall git (Debian: apt-get install git) and start again.\n"
@@ -238,7 +248,7 @@ def on(command, study):
 
 
 @pytest.mark.parametrize("command", STUDY_COMMANDS, ids=lambda c: c[0])
-def test_a_study_that_is_not_there(refused, command):
+def test_a_study_that_is_not_there(study, refused, command):
     assert 'no study under results has "zzz" in its name' in refused(*on(command, "zzz"))
     assert "there is no study under empty" in refused(*on(command, "zzz"), "-o", "empty")
     assert "there is no folder results/zzz" in refused(*on(command, "results/zzz"))
@@ -246,8 +256,7 @@ def test_a_study_that_is_not_there(refused, command):
 
 
 @pytest.mark.parametrize("command", STUDY_COMMANDS, ids=lambda c: c[0])
-def test_a_word_that_fits_two_studies(here, refused, command):
-    (study,) = (p for p in (here / "results").iterdir() if not p.name.startswith("."))
+def test_a_word_that_fits_two_studies(study, here, refused, command):
     shutil.copytree(study, study.with_name(study.name + "_2"))
     assert '"averaging" fits 2 studies' in refused(*on(command, "averaging"))
 
@@ -256,14 +265,14 @@ def test_a_word_that_fits_two_studies(here, refused, command):
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda lines: lines[:2] + [b'{"v": 1}\n'] + lines[3:], "line 3 is damaged"),
+        (lambda lines: [*lines[:2], b'{"v": 1}\n', *lines[3:]], "line 3 is damaged"),
         (lambda lines: lines[1:], "line 1 has number 2"),
         (lambda lines: [b'{"v": 99, "seq": 1, "at": "2026-01-01T00:00:00Z"}\n'], "newer ai-scientist"),
         (lambda lines: [], "does not begin with the study's creation"),
     ],
     ids=["damaged", "cut", "newer", "empty"],
 )
-def test_a_damaged_journal(here, refused, command, damage, said):
+def test_a_damaged_journal(study, here, refused, command, damage, said):
     (journal,) = (here / "results").glob("*/.study/journal.jsonl")
     journal.write_bytes(b"".join(damage(journal.read_bytes().splitlines(keepends=True))))
     assert said in refused(*on(command, "last"))
@@ -280,25 +289,25 @@ def test_a_damaged_journal(here, refused, command, damage, said):
     ],
     ids=str,
 )
-def test_a_run_that_is_not_there(refused, runs, said):
+def test_a_run_that_is_not_there(study, refused, runs, said):
     assert said in refused("diff", "last", *runs)
 
 
 @pytest.mark.parametrize("text", ["", "  \n"])
-def test_an_empty_note(refused, text):
+def test_an_empty_note(study, refused, text):
     assert "the note is empty" in refused("note", "last", text)
 
 
-def test_a_note_that_is_no_text(refused):
+def test_a_note_that_is_no_text(study, refused):
     assert "the note is not UTF-8 text" in refused("note", "last", os.fsdecode(b"caf\xe9"))
 
 
-def test_stopping_what_is_not_running(refused):
+def test_stopping_what_is_not_running(study, refused):
     assert "is not being worked on" in refused("stop", "last")
     assert "is not being worked on" in refused("stop", "last", "--run")
 
 
-def test_what_cannot_change_in_a_study(refused):
+def test_what_cannot_change_in_a_study(study, refused):
     assert "profile and template of a study cannot change" in refused(
         "resume", "last", "-c", "profile=x", "-c", "template=y"
     )
@@ -322,8 +331,7 @@ def told(capsys, *arguments, code=0):
     return json.loads(out)
 
 
-def test_every_command_that_tells_something_tells_it_as_json(here, capsys):
-    (study,) = (p for p in (here / "results").iterdir() if not p.name.startswith("."))
+def test_every_command_that_tells_something_tells_it_as_json(study, here, capsys):
     shown = told(capsys, "show", "last", "--json")
     assert (shown["name"], shown["ended"], len(shown["runs"])) == (study.name, "completed", 5)
     assert told(capsys, "show", "--json") == [{"name": study.name, "status": shown["status"], "good_runs": 3}]
@@ -350,7 +358,7 @@ def test_every_command_that_tells_something_tells_it_as_json(here, capsys):
     ],
     ids=lambda c: c[0],
 )
-def test_errors_are_json_too(here, capsys, command):
+def test_errors_are_json_too(study, here, capsys, command):
     problem = told(capsys, *command, "--json", code=2)
     assert problem["exit_code"] == 2
     assert problem["error"]
@@ -406,10 +414,9 @@ def test_a_terminal_that_knows_only_ascii_and_a_reader_that_has_gone(finished, t
     assert (piped.returncode, piped.stderr) == (0, "")
 
 
-def test_a_study_held_by_another_process_is_busy(here, capsys):
+def test_a_study_held_by_another_process_is_busy(study, here, capsys):
     from agent.store.journal import Lock
 
-    (study,) = (p for p in (here / "results").iterdir() if not p.name.startswith("."))
     lock = Lock(study / ".study/lock")
     try:
         assert "is being worked on by process" in told(capsys, "resume", "last", "--json", code=2)["error"]
@@ -418,8 +425,7 @@ def test_a_study_held_by_another_process_is_busy(here, capsys):
         lock.release()
 
 
-def test_a_study_whose_files_are_broken_can_still_be_looked_at(here, capsys):
-    (study,) = (p for p in (here / "results").iterdir() if not p.name.startswith("."))
+def test_a_study_whose_files_are_broken_can_still_be_looked_at(study, here, capsys):
     for name in ("template.toml", "idea.json", "config.toml"):
         (study / name).write_bytes(b"\xff{")
     (study / "experiment.py").unlink()

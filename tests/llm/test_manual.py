@@ -50,7 +50,7 @@ def test_a_reply_that_is_still_being_written_is_waited_for(folder):
 
     def slowly():
         with answer.open("w") as out:
-            for word in "one two three four".split():
+            for word in ["one", "two", "three", "four"]:
                 out.write(word + " ")
                 out.flush()
                 time.sleep(0.1)
@@ -93,7 +93,7 @@ def test_a_reply_that_is_not_utf8_or_no_file_is_said(folder):
     person = Person(lambda: (folder / "0001-edit.reply.md").write_bytes(b"caf\xe9"))
     with pytest.raises(InputProblem, match="is not UTF-8 text"):
         model(folder).complete(prompt(), person)
-    person = Person(lambda: (folder / "0002-edit.reply.md").mkdir())
+    person = Person((folder / "0002-edit.reply.md").mkdir)
     with pytest.raises(InputProblem, match="cannot read"):
         model(folder).complete(prompt("0002-edit"), person)
 

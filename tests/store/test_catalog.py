@@ -142,12 +142,11 @@ def test_a_template_is_looked_up_by_name_and_without_one_the_only_one_is_taken(h
         (TOML + "editabel = []\n", "is not a usable template"),
         ("", "is not a usable template"),
         ("a = " + "[" * 50_000, "is no valid TOML"),
-        ("a." * 20_000 + "b = 1", "TOML"),
     ],
 )
 def test_a_broken_template_is_named_with_its_place(mine, toml, said):
     (mine / "template.toml").write_text(toml)
-    assert said in refused(load_template, "mine").message or said == "TOML"
+    assert said in refused(load_template, "mine").message
 
 
 def test_all_that_is_wrong_with_the_files_comes_at_once(mine):

@@ -356,7 +356,8 @@ def outer(tmp_path, monkeypatch):
         (hooks / hook).write_text(f"#!/bin/sh\necho {hook} >> {home}/hooks-ran\nexit 1\n")
         (hooks / hook).chmod(0o755)
     (home / ".gitconfig").write_text(
-        f'[user]\n\tname = "Bad <\\"> Name"\n\temail =\n[commit]\n\tgpgsign = true\n[tag]\n\tgpgsign = true\n[gpg]\n\tprogram = /bin/false\n'
+        '[user]\n\tname = "Bad <\\"> Name"\n\temail =\n[commit]\n\tgpgsign = true\n[tag]\n\tgpgsign = true\n'
+        "[gpg]\n\tprogram = /bin/false\n"
         f"[core]\n\tautocrlf = true\n\tsafecrlf = true\n\thooksPath = {hooks}\n\tfsmonitor = {hooks}/fsmonitor\n\teditor = /bin/false\n"
         f"\texcludesFile = {home}/ignore\n\tattributesFile = {home}/attributes\n\tquotePath = true\n"
         f"[init]\n\tdefaultBranch = trunk\n\ttemplateDir = {hooks}\n\tdefaultObjectFormat = sha256\n"
