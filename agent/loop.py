@@ -30,13 +30,13 @@ from agent.core import policy
 from agent.core.errors import StopAsked
 from agent.core.events import Event
 from agent.core.policy import Action, Stop, decide
-from agent.steps import ask, close, edit, human, run
+from agent.steps import ask, close, edit, human, judge, launch
 from agent.steps.desk import Desk
 
 STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
-    policy.Launch: run.launch,
-    policy.Await: run.wait,
-    policy.Judge: run.judge,
+    policy.Launch: launch.launch,
+    policy.Await: launch.wait,
+    policy.Judge: judge.judge,
     policy.FreezePlan: close.freeze_plan,
     policy.Ask: ask.perform,
     policy.ReadReply: edit.perform,

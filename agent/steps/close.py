@@ -14,8 +14,8 @@ from agent.core.policy import CloseRun, Conclude, FreezePlan
 from agent.core.text import did_you_mean
 from agent.steps.desk import Desk
 from agent.steps.edit import with_experiment_of
+from agent.steps.launch import put_output_aside
 from agent.steps.papers import kept_texts
-from agent.steps.run import put_output_aside
 
 
 def freeze_plan(desk: Desk, action: FreezePlan) -> Iterator[e.Event]:

@@ -1,0 +1,133 @@
+"""Step 8 and 10: judge what a job left: a result to accept, or a failure and who has to act."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.core import events as e
+from agent.core.job import Outcome
+from agent.core.policy import Judge
+from agent.core.result import Result, missing_metrics, parse_result
+from agent.core.state import Attempt, Run
+from agent.core.template import is_experiment
+from agent.core.text import printable
+from agent.core.triage import CODER, Blame, Case, blame
+from agent.steps.accept import accept
+from agent.steps.desk import Desk
+from agent.store import files
+
+_RESULTS_LONGEST = 10_000_000
+
+
+def judge(desk: Desk, action: Judge) -> Iterator[e.Event]:
+    run = desk.state.runs[action.run]
+    attempt = run.attempt
+    assert attempt is not None and attempt.outcome is not None
+    outcome = Outcome.from_json(attempt.outcome)
+    touched, strays = _side_effects(desk, run, attempt)
+    result = _result(desk, run) if outcome.ok and not touched else []
+    if isinstance(result, Result):
+        warnings = tuple(_warnings(outcome, strays))
+        yield accept(desk, run.name, attempt.number, result, outcome.seconds, "", warnings)
+        return
+    why = blame(_case(desk, run, attempt, outcome, result, touched))
+    feedback = (why.detail or why.evidence) if why.kind in CODER and not run.baseline else ""
+    yield e.RunFailed(
+        run=run.name,
+        attempt=attempt.number,
+        blame=why.kind,
+        feedback=feedback,
+        evidence=_evidence(desk, run, attempt, why),
+    )
+    _put_back(desk, run, attempt, touched)
+
+
+def _evidence(desk: Desk, run: Run, attempt: Attempt, why: Blame) -> str:
+    if why.kind in CODER and not run.baseline:
+        return why.evidence
+    log = desk.layout.attempt(run.name, attempt.number).relative_to(desk.layout.root)
+    return f"{run.name}: {why.evidence} (see {log}/stderr.log)"
+
+
+def _result(desk: Desk, run: Run) -> Result | list[str]:
+    path = desk.layout.results(run.name)
+    try:
+        status = path.lstat()
+    except OSError:
+        return [
+            f"{run.name}/final_info.json was not written; the experiment must write it into the folder given by --out_dir"
+        ]
+    if not stat.S_ISREG(status.st_mode):
+        return [f"{run.name}/final_info.json is not a plain file"]
+    if status.st_size > _RESULTS_LONGEST:
+        return [f"{run.name}/final_info.json is larger than {_RESULTS_LONGEST // 1_000_000} MB"]
+    result = parse_result(path.read_text("utf-8", "replace"))
+    reference = desk.state.reference
+    if isinstance(result, Result) and reference and not run.baseline:
+        return missing_metrics(result, reference.metrics) or result
+    return result
+
+
+def _side_effects(desk: Desk, run: Run, attempt: Attempt) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Frozen files that are not what they were, and files left outside run_i/.
+
+    Both are copied or moved to the attempt folder first, so that judging again after a crash finds the same.
+    Changes of editable files are a person's, and are dealt with before the next step.
+    """
+    own = desk.layout.attempt(run.name, attempt.number)
+    drift = desk.workspace.drift(desk.state.head)
+    tracked = desk.workspace.tree(desk.state.head)
+    for name, content in drift.changes.items():
+        if name not in tracked and not (desk.template.may_edit(name) and is_experiment(name)):
+            (own / "strays" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(desk.layout.root / name, own / "strays" / name)
+        elif name in tracked and not desk.template.may_edit(name):
+            files.write(own / "touched" / name, content if content is not None else b"")
+    return _names(own / "touched"), _names(own / "strays")
+
+
+def _names(root: Path) -> tuple[str, ...]:
+    return (
+        tuple(sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())) if root.exists() else ()
+    )
+
+
+def _put_back(desk: Desk, run: Run, attempt: Attempt, touched: tuple[str, ...]) -> None:
+    if touched:
+        aside = desk.layout.attempt(run.name, attempt.number) / "touched-removed"
+        desk.workspace.restore(desk.state.head, touched, aside)
+
+
+def _warnings(outcome: Outcome, strays: tuple[str, ...]) -> list[str]:
+    said = []
+    if strays:
+        said.append(
+            f"the run left files outside its folder; they were moved to its attempt folder: {printable(', '.join(strays[:5]))}"
+        )
+    if outcome.unlinked:
+        said.append(f"{', '.join(outcome.unlinked)} was written before the evaluation and was removed")
+    if outcome.dropped_bytes:
+        said.append(f"{outcome.dropped_bytes:,} bytes of output were not kept")
+    return said
+
+
+def _case(
+    desk: Desk, run: Run, attempt: Attempt, outcome: Outcome, problems: list[str], touched: tuple[str, ...]
+) -> Case:
+    own = desk.layout.attempt(run.name, attempt.number)
+    texts = desk.editable(attempt.head)
+    return Case(
+        outcome=outcome,
+        stdout=files.read_tail(own / "stdout.log"),
+        stderr=files.read_tail(own / "stderr.log"),
+        problems=tuple(problems),
+        touched=touched,
+        seconds_allowed=desk.profile.timeout,
+        asked_by="person" if desk.state.stopping == "run" else "study",
+        editable=texts.__contains__,
+        sources=lambda name: texts.get(name, ""),
+        root=str(desk.layout.root),
+    )
