@@ -134,6 +134,12 @@ def test_the_last_run_is_the_last():
     )
 
 
+def test_the_last_commit_reaches_the_tree_before_the_end_is_told():
+    state = ready(e.StudyEnded(reason="max_runs", head="b" * 40))
+    assert decide(state, 0) == Settle()
+    assert isinstance(decide(after(state, e.WorkspaceSettled(head="b" * 40)), 0), Stop)
+
+
 def test_no_runs_at_all_is_allowed_and_is_no_usable_run():
     state = ready(max_runs=0)
     assert decide(state, 0) == Conclude("max_runs")
