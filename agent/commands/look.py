@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,10 @@ def show(options: argparse.Namespace) -> int:
         print(json.dumps({**record(state, template, working), "folder": str(root)}, ensure_ascii=False))
         return 0
     print(f"{state.name}\n")
-    for label, text in [("Status", status(state, working)), *facts(state, template)[1:]]:
+    for label, text in [
+        ("Status", status(state, working)),
+        *facts(state, template, time.time() if working else None)[1:],
+    ]:
         print(f"{label + ':':<12}{text}")
     print()
     _print_runs(state, template)

@@ -38,12 +38,15 @@ def _doing(state: State) -> str:
     if call:
         return f"the coder is asked for {call.action} of {call.run} (turn {call.turn})"
     if run and run.attempt and not run.attempt.judged:
-        return f"{run.name} is running (attempt {run.attempt.number})"
+        ended = run.attempt.outcome is not None
+        return f"{run.name}, attempt {run.attempt.number}, " + (
+            "has ended and waits to be judged" if ended else "is running"
+        )
     return f"at {run.name}" if run else "between runs"
 
 
-def facts(state: State, template: Template) -> list[tuple[str, str]]:
-    """The lines of the summary as (label, text)."""
+def facts(state: State, template: Template, now: float | None = None) -> list[tuple[str, str]]:
+    """The lines of the summary as (label, text). `now` counts the time of a session that is going on."""
     primary = (state.plan or {}).get("primary", "")
     good, closed = state.good, [r for r in state.tried if r.status == "closed"]
     rows = [
@@ -67,7 +70,12 @@ def facts(state: State, template: Template) -> list[tuple[str, str]]:
             )
         )
         rows.append(("It tried", best.summary or "–"))
-    rows.append(("Time", f"{duration(state.elapsed(state.last))} of work; {plural(len(state.calls), 'model call')}"))
+    rows.append(
+        (
+            "Time",
+            f"{duration(state.elapsed(state.last if now is None else now))} of work; {plural(len(state.calls), 'model call')}",
+        )
+    )
     if state.interventions:
         rows.append(
             (
