@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from agent.commands.screen import Screen, short_path
 from agent.commands.settings import from_command_line, results_folder, settled
 from agent.core.errors import InputProblem, ScientistError
+from agent.core.text import did_you_mean
 
 if TYPE_CHECKING:
+    from agent.core.idea import Idea
     from agent.core.policy import Stop
     from agent.core.template import Template
     from agent.steps.desk import Desk
@@ -34,11 +36,28 @@ def run(options: argparse.Namespace) -> int:
         shipped = _shipped_recording(idea_path, loaded.template, profile)
         settings = session.merged(settings, {"model": f"replay:{shipped}" if shipped else ""})
     choose(settings.model)
+    _check_primary(idea, loaded.template)
+    _check_record(settings.record, "")
     session.preflight(loaded.template, sized, settings, loaded.folder)
     if shipped and not options.json:
         print(f"No model was chosen: this plays the recorded session {shipped}; nothing is asked of any model.")
     root = setup.create(idea, loaded, settings, time.time)
     return _work(root, settings.model_dump(exclude={"template", "profile"}), False, options)
+
+
+def _check_primary(idea: Idea, template: Template) -> None:
+    if idea.primary and template.metrics and idea.primary not in template.metrics:
+        raise InputProblem(
+            f'the idea names "{idea.primary}" as Primary, which template {template.name} does not measure'
+            f"{did_you_mean(idea.primary, template.metrics)}",
+            "Correct Primary in the idea.",
+        )
+
+
+def _check_record(path: str, own: str) -> None:
+    """A recording of another study, a shipped one perhaps, is not replaced."""
+    if path and path != own and Path(path).is_file() and Path(path).stat().st_size:
+        raise InputProblem(f"{path} exists already", "Give --record another file, or move that one away.")
 
 
 def _shipped_recording(idea: Path, template: Template, profile: str) -> str:
@@ -48,7 +67,7 @@ def _shipped_recording(idea: Path, template: Template, profile: str) -> str:
 
 def resume(options: argparse.Namespace) -> int:
     from agent.core.config import LIMITS, settle
-    from agent.store.catalog import find_study
+    from agent.store.catalog import find_study, look
 
     root = find_study(options.study, results_folder(options))
     given = {key: value for key, value in from_command_line(options).items() if key != "results"}
@@ -57,6 +76,7 @@ def resume(options: argparse.Namespace) -> int:
         raise InputProblem(f"{' and '.join(fixed)} of a study cannot change", "Start a new study with `run`.")
     checked = settle([("command line", given)])
     given = {key: getattr(checked, key) for key in given}
+    _check_record(given.get("record", ""), look(root)[0].settings.record)
     return _work(root, given, any(key in given for key in LIMITS), options)
 
 

@@ -140,7 +140,7 @@ def _over(state: State, elapsed: float) -> Action | None:
         return None
     said = {
         "completed": "the coder has nothing more to try",
-        "max_runs": f"all {plural(state.settings.max_runs, 'run')} are used",
+        "max_runs": f"the limit of {plural(state.settings.max_runs, 'run')} is reached",
         "time": f"the time limit of {duration(state.settings.max_time or 0)} is reached",
         "no_edits": "the coder made no more usable changes",
         "stopped": "stopped by a person",

@@ -10,7 +10,7 @@ from agent.core.text import shorten
 _OPENS = re.compile(r"^\s*<{5,9}\s*SEARCH")
 _CLOSES = re.compile(r"^\s*>{5,9}\s*REPLACE")
 _FENCE = re.compile(r"^\s*(```|~~~)")
-_BASE = re.compile(r"^[^\w\n]*BASE:[^\w\n]*(run_[a-z0-9_]+)[^\w\n]*$", re.MULTILINE)
+_BASE = re.compile(r"^[^\w\n]*BASE:[^\w\n]*(?:run[_ ]?)?([A-Za-z0-9_]+)[^\w\n]*$", re.MULTILINE | re.IGNORECASE)
 _DONE = re.compile(r"^[^\w\n]*ALL_COMPLETED[^\w\n]*$", re.MULTILINE)
 
 
@@ -27,7 +27,7 @@ class Words:
 def words(reply: str) -> Words:
     prose = outside_blocks(reply)
     base = _BASE.findall(prose)
-    return Words(bool(_DONE.search(prose)), base[-1] if base else "", _summary(prose))
+    return Words(bool(_DONE.search(prose)), f"run_{base[-1].lower()}" if base else "", _summary(prose))
 
 
 def without_thoughts(reply: str) -> str:

@@ -33,7 +33,7 @@ class Result:
 def parse_result(text: str) -> Result | list[str]:
     """The validated results, or every problem with its path."""
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         return [f"final_info.json is no valid JSON: {shorten(str(error), 160)}"]
     if not isinstance(data, dict) or not data:
@@ -62,6 +62,14 @@ def parse_result(text: str) -> Result | list[str]:
     if not measures and not problems:
         problems.append("final_info.json holds no metric")
     return [printable(p) for p in problems] or Result(measures, protocol, config)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(k for k in keys if keys.count(k) > 1)!r} stands twice in one object")
+    return found
 
 
 def missing_metrics(result: Result, expected: Iterable[str]) -> list[str]:

@@ -15,7 +15,7 @@ def status(state: State, working: bool | None = None) -> str:
     """Where the study is, in a few words. `working`: whether a process holds it right now (None: not known)."""
     ended = {
         "completed": "done: the coder has nothing more to try",
-        "max_runs": "done: all runs are used",
+        "max_runs": "done: the limit of runs is reached",
         "time": "stopped by its time limit",
         "no_edits": "ended: the coder made no more usable changes",
         "stopped": "stopped by a person",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.core import events as e
+from agent.core.errors import InputProblem
 from agent.core.policy import Settle
 from agent.steps.desk import Desk
 from agent.store import catalog
@@ -35,6 +36,9 @@ def answer(desk: Desk, take: bool, stash: bool) -> Iterator[e.Event]:
     drift = desk.workspace.drift(state.head, "" if state.settled else state.previous)
     if not drift.changes:
         yield e.HumanStashed(files=state.edited.files, saved=state.edited.saved)
+    elif take and drift.links:
+        links = ", ".join(drift.links)
+        raise InputProblem(f"{links}: a study cannot hold symbolic links", "Put the file itself there, or `--stash`.")
     elif take:
         message = f"By hand: {', '.join(drift.files)}"
         head = desk.workspace.commit(state.head, drift.changes, message, desk.now(), desk.workspace.identity())

@@ -78,13 +78,13 @@ def _side_effects(desk: Desk, run: Run, attempt: Attempt) -> tuple[tuple[str, ..
     Changes of editable files are a person's, and are dealt with before the next step.
     """
     own = desk.layout.attempt(run.name, attempt.number)
-    drift = desk.workspace.drift(desk.state.head)
-    tracked = desk.workspace.tree(desk.state.head)
-    for name, content in drift.changes.items():
-        if name not in tracked and not (desk.template.may_edit(name) and is_experiment(name)):
+    for name in desk.workspace.strays(desk.state.head):
+        if not (desk.template.may_edit(name) and is_experiment(name)):
             (own / "strays" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.move(desk.layout.root / name, own / "strays" / name)
-        elif name in tracked and not desk.template.may_edit(name):
+    tracked = desk.workspace.tree(desk.state.head)
+    for name, content in desk.workspace.drift(desk.state.head).changes.items():
+        if name in tracked and not desk.template.may_edit(name):
             files.write(own / "touched" / name, content if content is not None else b"")
     return _names(own / "touched"), _names(own / "strays")
 

@@ -26,6 +26,8 @@ from agent.store import files
 MAIN = "refs/heads/main"
 TOOL = ("ai-scientist", "ai-scientist@localhost")
 _NOT_OURS = ("*~", "*.swp", "*.pyc", "*.pyo")  # droppings of editors and interpreters
+_LARGEST_EXTRA = 64_000_000  # a new file larger than this is data, not somebody's edit
+_LINK = b"\0link"  # after a link's target: no text ends like that
 _REMEMBERED = 1_000_000  # bytes of a blob that is kept in memory
 _SAFE = ("-c", "safe.directory=*", "-c", "core.fsync=committed,loose-object", "-c", "core.quotePath=false",
          "-c", f"core.hooksPath={os.devnull}")  # fmt: skip
@@ -43,6 +45,10 @@ class Drift:
         """The names as they can be stored and shown; a name on disk need not be text."""
         return tuple(printable(name) for name in sorted(self.changes))
 
+    @property
+    def links(self) -> tuple[str, ...]:
+        return tuple(printable(n) for n, content in sorted(self.changes.items()) if content and content.endswith(_LINK))
+
 
 class Workspace:
     def __init__(self, root: Path) -> None:
@@ -58,6 +64,7 @@ class Workspace:
         root.mkdir(parents=True, exist_ok=True)
         _call(["git", "init", "-q", "-b", "main", "--template=", "."], "init", root)
         files.write(root / ".git" / "info" / "exclude", _EXCLUDE)
+        workspace._git("config", "core.fileMode", "false")  # what begins with #! is executable, nothing else
         head = workspace.commit("", dict(content), message, at)
         workspace._follow("", head, {})
         return workspace, head
@@ -80,7 +87,8 @@ class Workspace:
             if content is None:
                 parts.append(b"D " + _quoted(path) + b"\n")
             else:
-                parts += [b"M 100644 inline " + _quoted(path) + b"\ndata %d\n" % len(content), content, b"\n"]
+                mode = b"100755" if content.startswith(b"#!") else b"100644"
+                parts += [b"M " + mode + b" inline " + _quoted(path) + b"\ndata %d\n" % len(content), content, b"\n"]
         self._wait_for_locks()
         out = self._git(
             "fast-import", "--quiet", "--done", "--force", stdin=b"".join([*parts, b"\nget-mark :1\ndone\n"])
@@ -129,8 +137,13 @@ class Workspace:
             found = _blob(content) if content is not None else None
             if found != now.get(path) and not (previous and found == before.get(path)):
                 changes[path] = content
-        changes.update({path: self._content(path) for path in self._extra({*now, *before})})
+        known = {*now, *before}
+        changes |= {path: self._content(path) for path in self._extra(known) if self._size(path) <= _LARGEST_EXTRA}
         return Drift(changes)
+
+    def strays(self, head: str) -> list[str]:
+        """Files of any size that are neither in `head` nor outputs."""
+        return self._extra(set(self.tree(head)))
 
     def settle(self, previous: str, head: str, tags: Mapping[str, str]) -> Drift:
         """Make tree, `main` and tags follow `head`. A file that a person changed is left as it is and reported."""
@@ -154,6 +167,8 @@ class Workspace:
     def _write(self, path: str, content: bytes) -> None:
         try:
             files.write(self.root / path, content, self._staging)
+            if content.startswith(b"#!"):
+                (self.root / path).chmod(0o755)
         except OSError as error:
             raise InfrastructureError(
                 f"cannot write {self.root / path}: {error.strerror}", "Mend that, then `resume`."
@@ -213,7 +228,7 @@ class Workspace:
         try:
             mode = target.lstat().st_mode
             if stat.S_ISLNK(mode):
-                return os.fsencode(target.readlink()) + b"\0link"
+                return os.fsencode(target.readlink()) + _LINK
             if stat.S_ISDIR(mode):
                 return None
             return target.read_bytes() if stat.S_ISREG(mode) else b""
@@ -221,6 +236,12 @@ class Workspace:
             return None
         except OSError as error:
             raise InfrastructureError(f"cannot read {target}: {error.strerror}", "Mend that, then `resume`.") from None
+
+    def _size(self, path: str) -> int:
+        try:
+            return (self.root / path).lstat().st_size
+        except OSError:
+            return 0
 
     def _extra(self, known: set[str]) -> list[str]:
         """Files that no commit has and that are no outputs: a person's new file, or something a run left behind."""

@@ -130,7 +130,7 @@ def test_the_last_run_is_the_last():
     state = after(state, committed("0002-notes", "run_1", False, ("notes/run_1.txt",)))
     assert decide(state, 0) == Conclude("max_runs")
     assert decide(after(state, e.StudyEnded(reason="max_runs", head=HEAD)), 0) == Stop(
-        0, "all 1 run are used", "Go on with `resume --max-runs …`."
+        0, "the limit of 1 run is reached", "Go on with `resume --max-runs …`."
     )
 
 

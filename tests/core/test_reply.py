@@ -56,13 +56,15 @@ def test_a_block_that_never_ends_swallows_what_follows():
     assert not words("<<<<<<< SEARCH\nx\n=======\nALL_COMPLETED\n").completed
 
 
-@pytest.mark.parametrize("line", ["BASE: run_2", "**BASE: run_2**", "- BASE: `run_2`", "BASE:run_2"])
+@pytest.mark.parametrize(
+    "line", ["BASE: run_2", "**BASE: run_2**", "- BASE: `run_2`", "BASE:run_2", "base: Run 2", "BASE: 2"]
+)
 def test_the_base_is_named_on_a_line_of_its_own(line):
     assert words(f"Start again.\n{line}\n").base == "run_2"
 
 
 @pytest.mark.parametrize(
-    "line", ["I start from BASE: run_2", "BASE: run_2 because it is good", "BASE: run_0_a-b", "base: run_2", "BASE: 2"]
+    "line", ["I start from BASE: run_2", "BASE: run_2 because it is good", "BASE: run_0_a-b", "BASE:"]
 )
 def test_a_base_in_a_sentence_or_without_a_run_is_none(line):
     assert words(f"Start again.\n{line}\n").base == ""

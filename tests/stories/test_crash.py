@@ -46,12 +46,12 @@ STUDIES = {
             ["BASE: run_1", "BASE: run_0\n" + rate(0.05, 0.01) + notes("run_1")],
         )
         | {("notes", "run_2", 1): "no blocks", ("notes", "run_2", 2): "Here.\n" + notes("run_2")},
-        (0, "all 2 runs are used"),
+        (0, "the limit of 2 runs is reached"),
     ),
     "refused, closed": (
         {"max_runs": 1, "attempts_per_run": 2},
         edits(["ALL_COMPLETED", "Raise.\n" + block("    fits = {}", _raise(1)), "Raise again.\n" + block(_raise(1), _raise(2))]),
-        (1, "all 1 run are used; no run gave a usable result"),
+        (1, "the limit of 1 run is reached; no run gave a usable result"),
     ),
 }  # fmt: skip
 

@@ -160,7 +160,7 @@ def test_stop_ends_the_study_without_another_call_and_resume_goes_on(tmp_path):
     assert (stop.exit_code, stop.why) == (0, "stopped by a person")
     assert model.asked == [("edit", "run_1", 1), ("edit", "run_2", 1)]
     model.before_reply = None
-    assert world.go(root, model).why == "all 2 runs are used"
+    assert world.go(root, model).why == "the limit of 2 runs is reached"
     assert model.asked == [("edit", "run_1", 1), ("edit", "run_2", 1), ("edit", "run_2", 1), ("notes", "run_2", 1)]
 
 
@@ -270,3 +270,24 @@ def test_another_model_can_take_over_where_a_recording_ends(tmp_path):
     model = Script(TWO_RUNS)
     assert world.go(root, model).exit_code == 0
     assert model.asked == [("edit", "run_2", 1), ("notes", "run_2", 1)]
+
+
+def test_a_link_in_place_of_a_file_is_not_taken_but_can_be_put_aside(tmp_path):
+    root, settings = world.start(tmp_path, max_runs=1)
+    (tmp_path / "mine.py").write_text("x = 1\n")
+    (root / "experiment.py").unlink()
+    (root / "experiment.py").symlink_to(tmp_path / "mine.py")
+    model = Script(edits(rate(0.05, 0.02)) | {("notes", "run_1", 1): notes("run_1")})
+    assert world.go(root, model, settings).exit_code == 5
+    with pytest.raises(InputProblem, match="cannot hold symbolic links"):
+        world.go(root, model, take=True)
+    assert world.go(root, model, stash=True).exit_code == 0
+    assert not (root / "experiment.py").is_symlink() and (tmp_path / "mine.py").read_text() == "x = 1\n"
+
+
+def test_a_script_of_the_template_stays_executable(tmp_path):
+    toy = world.template(tmp_path / "toy")
+    (toy / "harness/tool.sh").write_text("#!/bin/sh\necho ok\n")
+    root, settings = world.start(tmp_path, folder=toy, max_runs=1)
+    assert subprocess.run([str(root / "harness/tool.sh")], capture_output=True, text=True).stdout == "ok\n"
+    assert git(root, "status", "--porcelain") == ""

@@ -75,7 +75,10 @@ def test_all_completed_inside_a_block_or_beside_code_is_not_the_end(tmp_path):
         edits(rate(0.05, 0.02) + "\nALL_COMPLETED\n")
         | {("notes", "run_1", 1): new_file("notes/run_1.txt", "ALL_COMPLETED")}
     )
-    assert world.go(root, model, settings).why == "all 1 run are used" or world.state_of(root).ended == "max_runs"
+    assert (
+        world.go(root, model, settings).why == "the limit of 1 run is reached"
+        or world.state_of(root).ended == "max_runs"
+    )
 
 
 def test_a_run_that_failed_is_not_dropped_when_the_coder_ends_the_study(tmp_path):
@@ -372,3 +375,24 @@ def test_blocks_in_a_models_thoughts_are_drafts_and_not_applied(tmp_path):
     assert world.go(root, Script(edits(reply) | {("notes", "run_1", 1): notes("run_1")}), settings).exit_code == 0
     assert '"learning_rate": 0.02' in (root / "experiment.py").read_text()
     assert world.state_of(root).runs["run_1"].summary == "Take a small step."
+
+
+def test_a_recording_that_is_there_already_is_not_replaced(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.jsonl").write_text("{}\n")
+    idea = str(world.TOY / "ideas/iterate_averaging.json")
+    code = main(["run", idea, "-t", str(world.TOY / "template"), "--record", "old.jsonl"])
+    assert code == 2 and "old.jsonl exists already" in capsys.readouterr().err
+    assert (tmp_path / "old.jsonl").read_text() == "{}\n" and not (tmp_path / "results").exists()
+
+
+def test_a_primary_metric_that_the_template_does_not_measure_is_refused_before_anything_is_run(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    fields = json.loads((world.TOY / "ideas/iterate_averaging.json").read_text())
+    (tmp_path / "idea.json").write_text(json.dumps({**fields, "Primary": "fit.test_rmse"}))
+    code = main(["run", "idea.json", "-t", str(world.TOY / "template"), "-m", "manual:prompts"])
+    said = capsys.readouterr().err
+    assert code == 2 and '"fit.test_rmse"' in said and 'did you mean "fit.test_mse"' in said
+    assert not (tmp_path / "results").exists()
