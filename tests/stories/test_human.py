@@ -288,6 +288,6 @@ def test_a_link_in_place_of_a_file_is_not_taken_but_can_be_put_aside(tmp_path):
 def test_a_script_of_the_template_stays_executable(tmp_path):
     toy = world.template(tmp_path / "toy")
     (toy / "harness/tool.sh").write_text("#!/bin/sh\necho ok\n")
-    root, settings = world.start(tmp_path, folder=toy, max_runs=1)
+    root, _ = world.start(tmp_path, folder=toy, max_runs=1)
     assert subprocess.run([str(root / "harness/tool.sh")], capture_output=True, text=True).stdout == "ok\n"
     assert git(root, "status", "--porcelain") == ""
