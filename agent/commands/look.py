@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -29,7 +30,7 @@ def open_study(options: argparse.Namespace) -> tuple[Path, State, Template]:
 
 def show(options: argparse.Namespace) -> int:
     from agent.report.record import record
-    from agent.report.summary import facts, status
+    from agent.report.summary import facts, run_table, status
     from agent.store.journal import is_locked
 
     if not options.study and not _inside_a_study():
@@ -46,45 +47,14 @@ def show(options: argparse.Namespace) -> int:
     ]:
         print(f"{label + ':':<12}{text}")
     print()
-    _print_runs(state, template)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 140
+    print(run_table(state, template, width))
     print(f"\nFolder: {short_path(root)}\nChanges: ai-scientist diff {state.name} run_1")
     return 0
 
 
 def _inside_a_study() -> bool:
     return any((folder / ".study" / "journal.jsonl").exists() for folder in (Path.cwd(), *Path.cwd().parents))
-
-
-def _print_runs(state: State, template: Template) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from agent.core.digest import cell, difference
-    from agent.core.text import duration
-
-    primary = (state.plan or {}).get("primary", template.primary)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for title in ("run", "from", "what changed", primary or "result", "difference", "tries", "time"):
-        table.add_column(
-            title, overflow="fold", justify="right" if title in ("difference", "tries", "time") else "left"
-        )
-    for run in state.runs.values():
-        what = template.baseline_of(run.name) if run.baseline else run.summary or "–"
-        result = {"closed": f"failed: {run.closed}", "good": cell(run, primary, template)}.get(run.status, "…")
-        change = difference(run, state.reference, primary, template) if state.reference and not run.baseline else "–"
-        row = (
-            run.name,
-            run.parent or "–",
-            what,
-            result,
-            change,
-            str(len(run.attempts)),
-            duration(run.seconds) if run.seconds else "–",
-        )
-        table.add_row(*map(Text, row), style="red" if run.status == "closed" else None)
-    Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(table)
 
 
 def _show_all(options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from agent.core.text import did_you_mean
 class Strict(BaseModel):
     """Frozen; an unknown key is an error, and so is a number that is not finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 Whole = Annotated[int, Field(strict=True)]  # not true, and not "3"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 
 from agent.core import digest
 from agent.core.layout import notes_file
@@ -97,6 +98,38 @@ def highest(state: State, template: Template) -> Run | None:
         return None
     sign = 1 if direction == "up" else -1
     return max(runs, key=lambda r: sign * r.metrics[primary]["mean"])
+
+
+def run_table(state: State, template: Template, width: int) -> str:
+    """All runs as aligned columns; what does not fit into `width` is wrapped. By hand: a library for it takes 0.1 s to load."""
+    primary = (state.plan or {}).get("primary", template.primary)
+    rows = [("run", "from", "what changed", primary or "result", "difference", "tries", "time")]
+    for run in state.runs.values():
+        what = template.baseline_of(run.name) if run.baseline else run.summary or "–"
+        result = digest.cell(run, primary, template) if run.status == "good" else "…"
+        if run.status == "closed":
+            what, result = f"{what} Failed: {run.closed}", "failed"
+        change = (
+            digest.difference(run, state.reference, primary, template) if state.reference and not run.baseline else "–"
+        )
+        seconds = duration(run.seconds) if run.seconds else "–"
+        rows.append((run.name, run.parent or "–", what, result, change, str(len(run.attempts)), seconds))
+    return _columns(rows, wrapped=2, width=max(60, width))
+
+
+def _columns(rows: Sequence[tuple[str, ...]], wrapped: int, width: int) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    others = sum(widths) - widths[wrapped] + 2 * (len(widths) - 1)
+    widths[wrapped] = max(16, min(widths[wrapped], width - others))
+    lines = []
+    for number, row in enumerate(rows):
+        parts = textwrap.wrap(row[wrapped], widths[wrapped]) or [""]
+        for index, part in enumerate(parts):
+            cells = [part if c == wrapped else text if index == 0 else "" for c, text in enumerate(row)]
+            lines.append("  ".join(text.ljust(w) for text, w in zip(cells, widths, strict=True)).rstrip())
+        if number == 0:
+            lines.append("  ".join("─" * w for w in widths))
+    return "\n".join(lines)
 
 
 def readme(state: State, template: Template, title: str) -> str:
