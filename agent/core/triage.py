@@ -1,6 +1,7 @@
-"""How a job ended → who has to act. One row per kind; unknown means "not the coder's fault".
+"""How a job ended → who has to act. One row per kind.
 
-The rows here are those that need no reading of logs beyond the traceback; a later part adds the rest.
+The rows here need no reading of logs beyond the traceback: a program that ends with an exit code of its own is the
+coder's business. A later part reads the logs, and sets apart what is the network's, the machine's or nobody's fault.
 """
 
 from __future__ import annotations
