@@ -84,6 +84,7 @@ class EditRejected(Strict):
     problems: tuple[str, ...]
     kept: tuple[dict[str, Any], ...] = ()
     base: str = ""
+    summary: str = ""  # what the change was to try
 
 
 class EditCommitted(Strict):

@@ -46,7 +46,7 @@ class Run:
     baseline: bool
     parent: str  # the run whose code it started from
     status: str = "open"  # open → ready (an edit waits to be run) → good | closed
-    summary: str = ""
+    summary: str = ""  # the goal: what the first change for it was to try; repairs do not rename it
     turns: int = 0
     turns_since: int = 0  # since the last attempt
     attempts: tuple[Attempt, ...] = ()
@@ -230,7 +230,11 @@ def _rejected(state: State, event: e.EditRejected, at: float) -> State:
     if event.run not in state.runs or state.calls[event.call].action != "edit":
         return state
     run = state.runs[event.run]
-    return _put(state, replace(run, problems=event.problems, kept=event.kept, refusal="", base=event.base or run.base))
+    summary = run.summary or event.summary
+    run = replace(
+        run, problems=event.problems, kept=event.kept, refusal="", base=event.base or run.base, summary=summary
+    )
+    return _put(state, run)
 
 
 def _committed(state: State, event: e.EditCommitted, at: float) -> State:
@@ -240,7 +244,7 @@ def _committed(state: State, event: e.EditCommitted, at: float) -> State:
     run = state.runs[event.run]
     ready = event.starts_run
     run = replace(run, problems=(), kept=(), base="", parent=event.base or run.parent,
-                  summary=event.summary if ready else run.summary, status="ready" if ready else "open",
+                  summary=run.summary or (event.summary if ready else ""), status="ready" if ready else "open",
                   refusal="" if ready else "idle")  # fmt: skip
     return _put(state, run)
 

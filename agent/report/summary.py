@@ -108,7 +108,7 @@ def run_table(state: State, template: Template, width: int) -> str:
         what = template.baseline_of(run.name) if run.baseline else run.summary or "–"
         result = digest.cell(run, primary, template) if run.status == "good" else "…"
         if run.status == "closed":
-            what, result = f"{what} Failed: {run.closed}", "failed"
+            what, result = f"{what} Closed: {run.closed}", "failed"
         change = (
             digest.difference(run, state.reference, primary, template) if state.reference and not run.baseline else "–"
         )

@@ -45,17 +45,18 @@ def _read_edit(desk: Desk, call: Call, text: str) -> e.Event:
         return _without_blocks(desk, call, run, said, base)
     applied = edits.apply(blocks, before, creatable=(*desk.template.editable, *ALWAYS_EDITABLE))
     if not isinstance(applied, Applied):
-        return _rejected(call, [p.message for p in applied.problems], kept=[asdict(b) for b in applied.good], base=base)
+        problems = [p.message for p in applied.problems]
+        return _rejected(call, problems, [asdict(block) for block in applied.good], base, said.summary)
     forbidden = [
         f"{name} cannot be edited now; it is written in the paper phase"
         for name in applied.files
         if name.startswith("latex/")
     ]
     if forbidden:
-        return _rejected(call, forbidden, base=base)
+        return _rejected(call, forbidden, base=base, summary=said.summary)
     passed = gate.check(before, applied.files, _seen(desk, run))
     if isinstance(passed, gate.Refused):
-        return _rejected(call, passed.problems, base=base)
+        return _rejected(call, passed.problems, base=base, summary=said.summary)
     if not passed.starts_run and said.completed and _may_complete(desk):
         return _complete(desk, call, passed.files)
     return _accept(desk, call, said, base, before, passed)
@@ -156,6 +157,8 @@ def _good_names(desk: Desk) -> list[str]:
     return [r.name for r in desk.state.runs.values() if r.status == "good"]
 
 
-def _rejected(call: Call, problems: Any, kept: Any = (), base: str = "") -> e.EditRejected:
+def _rejected(call: Call, problems: Any, kept: Any = (), base: str = "", summary: str = "") -> e.EditRejected:
     said = tuple(p if "\n" in p else shorten(p, 2000) for p in problems)
-    return e.EditRejected(call=call.name, run=call.run, problems=said[:12], kept=tuple(kept), base=base)
+    return e.EditRejected(
+        call=call.name, run=call.run, problems=said[:12], kept=tuple(kept), base=base, summary=summary
+    )

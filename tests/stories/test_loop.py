@@ -396,3 +396,18 @@ def test_a_primary_metric_that_the_template_does_not_measure_is_refused_before_a
     said = capsys.readouterr().err
     assert code == 2 and '"fit.test_rmse"' in said and 'did you mean "fit.test_mse"' in said
     assert not (tmp_path / "results").exists()
+
+
+def test_a_run_keeps_the_goal_of_its_first_change_whatever_its_repairs_are_called(tmp_path):
+    script = edits(
+        [
+            "Weight the points by distance.\n" + rate(0.05, 0.02) + block("no such line", "x"),
+            "Again.\n" + block("    fits = {}", "    fits = missing"),
+            "Mend a name.\n" + block("    fits = missing", "    fits = {}"),
+        ]
+    )
+    root, settings = world.start(tmp_path, max_runs=1)
+    model = Script(script | {("notes", "run_1", 1): notes("run_1")})
+    assert world.go(root, model, settings).exit_code == 0
+    assert world.state_of(root).runs["run_1"].summary == "Weight the points by distance."
+    assert "Its goal: Weight the points by distance." in model.prompts[2].request
