@@ -78,7 +78,6 @@ class Run:
 class State:
     name: str = ""
     profile: str = ""
-    created: float = 0.0
     seq: int = 0
     last: float = 0.0
     version: str = ""
@@ -95,7 +94,6 @@ class State:
     completed: bool = False
     completions_refused: int = 0
     held: str = ""  # why this session cannot go on
-    held_blame: str = ""
     edited: e.HumanEdited | None = None  # waiting for --take or --stash
     interventions: tuple[tuple[float, str], ...] = ()
     hints: tuple[e.HumanNoted, ...] = ()  # for the next prompt, or for all
@@ -163,7 +161,7 @@ def next_call(state: State, action: str) -> str:
 
 
 def _created(state: State, event: e.StudyCreated, at: float) -> State:
-    return replace(state, name=event.name, profile=event.profile, baselines=event.baselines, created=at,
+    return replace(state, name=event.name, profile=event.profile, baselines=event.baselines,
                    head=event.head, previous=event.head, session=at, version=event.version)  # fmt: skip
 
 
@@ -177,7 +175,6 @@ def _opened(state: State, event: e.StudyOpened, at: float) -> State:
         spent=spent,
         session=at,
         held="",
-        held_blame="",
         stopping="run" if state.stopping == "run" else "",
         ended=kept_end,
         completed=state.completed and not event.reopen,
@@ -299,7 +296,7 @@ def _failed(state: State, event: e.RunFailed, at: float) -> State:
     if event.feedback:  # the coder's turn
         run = replace(run, status="open", turns_since=0, feedback=event.feedback, refusal="")
     elif event.blame not in AGAIN and (run.baseline or event.blame != STOPPED):
-        state = replace(state, held=event.evidence, held_blame=event.blame)
+        state = replace(state, held=event.evidence)
     return _put(_run_over(state), run)
 
 
