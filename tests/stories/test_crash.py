@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import get_args
@@ -151,3 +152,39 @@ def _differences(found, expected, path=""):
             d for i, (a, b) in enumerate(zip(found, expected, strict=True)) for d in _differences(a, b, f"{path}[{i}]")
         ]
     return [] if found == expected else [f"{path}: {str(found)[-300:]!r} instead of {str(expected)[-300:]!r}"]
+
+
+@pytest.mark.parametrize("answer", ["take", "stash"])
+def test_a_crash_while_a_persons_edit_is_answered_loses_nothing(tmp_path, answer, monkeypatch):
+    root, settings = world.start(tmp_path, max_runs=1)
+    mine = (root / "experiment.py").read_text() + "# mine\n"
+    (root / "experiment.py").write_text(mine)
+    replies = edits([rate(0.05, 0.02)]) | {("notes", "run_1", 1): notes("run_1")}
+    assert world.go(root, Script(replies), settings).exit_code == 5
+    points, write = [], Journal._write
+
+    def spy(journal, line):
+        points.append((tmp_path / f"copy-{len(points)}", line))
+        shutil.copytree(root, points[-1][0], symlinks=True)
+        write(journal, line)
+
+    monkeypatch.setattr(Journal, "_write", spy)
+    assert world.go(root, Script(replies), **{answer: True}).exit_code == 0
+    monkeypatch.setattr(Journal, "_write", write)
+    expected, marked = world.outcome_of(root), "# mine" in (root / "experiment.py").read_text()
+    assert marked == (answer == "take")
+    answered = next(
+        n for n, (_, line) in enumerate(points) if f"human.{'took' if answer == 'take' else 'stashed'}".encode() in line
+    )
+    for copy, line in points[: answered + 3]:
+        for written in (b"", line[: len(line) // 2], line):
+            shutil.rmtree(root)
+            shutil.rmtree(root.parent / ".cache")  # nothing was measured yet at these points
+            shutil.copytree(copy, root, symlinks=True)
+            with (root / ".study" / "journal.jsonl").open("ab") as journal:
+                journal.write(written)
+            assert world.go(root, Script(replies), **{answer: True}).exit_code == 0
+            assert _differences(world.outcome_of(root), expected) == []
+            saved = next(e.saved for e in world.events_of(root) if e.type == "human.edited")
+            kept = subprocess.run(["git", "show", f"{saved}:experiment.py"], cwd=root, capture_output=True, text=True)
+            assert kept.stdout == mine
