@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,16 +20,12 @@ from agent.store import files
 
 
 def launch(desk: Desk, action: Launch) -> Iterator[e.Event]:
-    layout, state = desk.layout, desk.state
+    state = desk.state
     put_output_aside(desk, action.run, action.attempt - 1)
     if action.run in state.baselines and (known := baselines.known_result(desk, action.run)):
         yield accept(desk, action.run, 0, known.result, known.seconds, known.source, ())
         return
-    attempt = layout.attempt(action.run, action.attempt)
-    if attempt.exists() and not folder.is_taken(attempt):
-        shutil.rmtree(attempt)  # prepared just before a crash, and never started
     seeds = seeds_of(desk, action.run)
-    folder.write_job(attempt, _job(desk, action.run, attempt, seeds))
     yield e.RunLaunched(run=action.run, attempt=action.attempt, head=state.head, seeds=seeds)
 
 
@@ -84,6 +79,7 @@ def wait(desk: Desk, action: Await) -> Iterator[e.Event]:
     assert run.attempt is not None
     attempt = desk.layout.attempt(run.name, run.attempt.number)
     if isinstance(desk.runner.look(attempt), NotStarted):
+        folder.write_job(attempt, _job(desk, run.name, attempt, run.attempt.seeds))  # here: the study may have moved
         desk.runner.start(attempt)
     nap = 0.01
     while not isinstance(sight := desk.runner.look(attempt), Outcome):

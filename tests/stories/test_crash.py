@@ -188,3 +188,24 @@ def test_a_crash_while_a_persons_edit_is_answered_loses_nothing(tmp_path, answer
             saved = next(e.saved for e in world.events_of(root) if e.type == "human.edited")
             kept = subprocess.run(["git", "show", f"{saved}:experiment.py"], cwd=root, capture_output=True, text=True)
             assert kept.stdout == mine
+
+
+def test_a_study_that_is_moved_after_a_crash_runs_in_its_new_place(tmp_path, monkeypatch):
+    toy = world.template(tmp_path / "toy", experiment__py=lambda text: text.replace("fits = {}", LEDGER))
+    root, settings = world.start(tmp_path, folder=toy, max_runs=1)
+    replies = edits([rate(0.05, 0.02)]) | {("notes", "run_1", 1): notes("run_1")}
+    write = Journal._write
+
+    def crash(journal, line):
+        write(journal, line)
+        if b'"run.launched", "run": "run_1"' in line:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "_write", crash)
+    with pytest.raises(KeyboardInterrupt):
+        world.go(root, Script(replies), settings)
+    monkeypatch.setattr(Journal, "_write", write)
+    moved = root.rename(tmp_path / "elsewhere")
+    assert world.go(moved, Script(replies)).exit_code == 0
+    assert _lines(moved, "executions") == ["run_0", "run_0_zero", "run_1"]
+    assert not root.exists()
