@@ -15,13 +15,13 @@ from agent.core.config import Settings, settle
 from agent.core.errors import InputProblem
 from agent.core.layout import Layout
 from agent.core.ports import Runner
-from agent.core.state import fold
+from agent.core.state import GOES_ON, fold
 from agent.core.template import Profile, Template
 from agent.llm.choose import choose
 from agent.loop import record_all
 from agent.runners.inspect import Interpreter, fingerprint
 from agent.runners.interpreters import resolve
-from agent.steps import ask, close
+from agent.steps import close, stored
 from agent.steps.desk import Desk
 from agent.store import catalog
 from agent.store.journal import Journal, Lock
@@ -52,7 +52,7 @@ def preflight(
         )
     need_git()
     if settings.record:
-        ask.check_recording(Path(settings.record))
+        stored.check_recording(Path(settings.record))
     environment = template.environment
     if settings.python:
         environment = environment.model_copy(update={"python": settings.python, "uv": "", "wrapper": ()})
@@ -79,7 +79,7 @@ def opened(root: Path, given: dict[str, Any], reopen: bool, **outside: Any) -> I
         try:
             settings = merged(_settings_before(layout, journal), given)
             desk = _desk(layout, journal, settings, outside)
-            if not desk.state.ended or reopen or desk.state.ended in ("stopped", "time"):
+            if not desk.state.ended or reopen or desk.state.ended in GOES_ON:
                 desk.record(e.StudyOpened(version=__version__, settings=settings, reopen=reopen))
                 record_all(desk, close.deviations(desk))
             yield desk

@@ -10,13 +10,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from agent.core import price as prices
 from agent.core.errors import InputProblem
 from agent.core.text import did_you_mean, seconds
 from agent.core.validation import Number, Strict, Whole, validate
 
 
+def _or_none(value: object) -> object:
+    return None if value in (None, "", "none") else value
+
+
 def _optional_seconds(value: object) -> object:
-    return None if value in (None, "", "none") else seconds(value)  # type: ignore[arg-type]
+    return None if _or_none(value) is None else seconds(value)  # type: ignore[arg-type]
+
+
+def _seconds(value: object) -> object:
+    return seconds(value)  # type: ignore[arg-type]
 
 
 class Settings(Strict):
@@ -27,12 +36,19 @@ class Settings(Strict):
     record: str = ""
     python: str = ""  # the experiment's interpreter; wins over the template's
     max_runs: Whole = Field(default=10, ge=0, le=1000)
-    max_cost: Number | None = Field(default=10.0, gt=0)
+    max_cost: Annotated[Annotated[Number, Field(gt=0)] | None, BeforeValidator(_or_none)] = 10.0  # dollars
     max_time: Annotated[float | None, BeforeValidator(_optional_seconds)] = None
     executor: Literal["local", "inline"] = "local"
     sandbox: Literal["auto", "none"] = "auto"
     attempts_per_run: Whole = Field(default=4, ge=1, le=20)  # runs of changed code under one run number
     turns_per_attempt: Whole = Field(default=4, ge=1, le=20)  # replies to get one usable edit
+    base_url: str = ""  # of the model's provider; "" is the provider's own
+    price: Annotated[str, BeforeValidator(prices.normal)] = ""  # overrides litellm's table; see core.price
+    context_tokens: Whole = Field(default=0, ge=0)  # 0: as litellm's table says
+    reply_tokens: Whole = Field(default=16_000, ge=16, le=1_000_000)  # longest reply; its price is in every worst case
+    reply_timeout: Annotated[float, BeforeValidator(_seconds)] = 120.0  # silence of the provider
+    retry_wait: Annotated[float, BeforeValidator(_seconds)] = 2.0  # before the second try; it doubles with each
+    stream: bool = True
     prompt_file_bytes: Whole = Field(default=200_000, ge=1000)  # editable and context files beyond this are refused
 
 

@@ -23,7 +23,7 @@ A block whose SEARCH equals its REPLACE, or that repeats an earlier block of the
 note, not a problem (`Applied.files` holds changed files only, so a reply of nothing else gives no files).
 An empty SEARCH creates a file (names matching `creatable`) or fills an empty one; an empty REPLACE deletes.
 
-`Rejected.good` holds the blocks that would have applied: `apply([*rejected.good, *new_blocks], files)` is the union.
+`Rejected.good` holds the blocks that would have applied: `join(rejected.good, new_blocks, files)` is the union.
 """
 
 from __future__ import annotations
@@ -38,13 +38,14 @@ from agent.core.placing import New, Place, Refusal, at_lines, numbered
 from agent.core.readings import segments, unwrapped
 from agent.core.reply_blocks import Block, parse
 
-__all__ = ["Applied", "Block", "Problem", "Rejected", "apply", "parse"]
+__all__ = ["Applied", "Block", "Problem", "Rejected", "apply", "join", "parse"]
 
 
 @dataclass(frozen=True)
 class Applied:
     files: dict[str, str]  # only those that changed: name -> new text
     notes: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()  # those that made the change, with their files named
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,24 @@ def apply(blocks: Sequence[Block], files: Mapping[str, str], creatable: Sequence
     if progress.problems:
         return Rejected(tuple(progress.problems), tuple(progress.good))
     changed = {name: text for name, text in progress.texts.items() if files.get(name) != text}
-    return Applied(changed, tuple(progress.notes))
+    return Applied(changed, tuple(progress.notes), tuple(progress.good))
+
+
+def join(
+    kept: Sequence[Block], new: Sequence[Block], files: Mapping[str, str], creatable: Sequence[str] = ()
+) -> Applied | Rejected:
+    """New blocks on top of the kept ones; where that does not fit, in place of those kept ones that quote the same lines."""
+    union = apply([*kept, *new], files, creatable)
+    rest = [old for old in kept if not any(_same_quote(old, block) for block in new)]
+    if isinstance(union, Applied) or len(rest) == len(kept):
+        return union
+    replaced = apply([*rest, *new], files, creatable)
+    return replaced if isinstance(replaced, Applied) else union
+
+
+def _same_quote(one: Block, other: Block) -> bool:
+    a, b = one.search.strip(), other.search.strip()
+    return other.file in (one.file, None) and (a == b or bool(a and b and (a in b or b in a)))
 
 
 def _take(block: Block, progress: _Progress) -> None:

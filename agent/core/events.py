@@ -36,7 +36,7 @@ class StudyOpened(Strict):
 
 class StudyEnded(Strict):
     type: Literal["study.ended"] = "study.ended"
-    reason: Literal["completed", "max_runs", "time", "no_edits", "stopped"]
+    reason: Literal["completed", "max_runs", "time", "cost", "no_edits", "stopped"]
     head: str
 
 
@@ -68,6 +68,27 @@ class CallAsked(Strict):
     prompt_sha256: str
 
 
+class CallSent(Strict):
+    """One try goes out. It is booked at its worst case until its end is known."""
+
+    type: Literal["call.sent"] = "call.sent"
+    call: str
+    model: str
+    usage: dict[str, int] = {}
+    cost: float | None = 0.0  # dollars; None: the price is not known
+
+
+class CallFailed(Strict):
+    """A try without a reply. `billed`: the provider may charge for it, so the worst case stays booked."""
+
+    type: Literal["call.failed"] = "call.failed"
+    call: str
+    kind: str
+    evidence: str
+    billed: bool
+    retry_after: float | None = None
+
+
 class CallReplied(Strict):
     type: Literal["call.replied"] = "call.replied"
     call: str
@@ -75,6 +96,19 @@ class CallReplied(Strict):
     reply_sha256: str
     usage: dict[str, int] = {}
     seconds: float = 0.0
+    cost: float | None = 0.0
+    estimated: bool = False  # the provider did not say what was used
+    finish: str = "stop"
+
+
+class BudgetReached(Strict):
+    """The next call of a phase could cost more than is left for it, so it is not sent."""
+
+    type: Literal["budget.reached"] = "budget.reached"
+    call: str
+    phase: Literal["experiments", "writing"]
+    needed: float
+    left: float
 
 
 class EditRejected(Strict):
@@ -201,7 +235,8 @@ class HumanStopped(Strict):
 
 Event = (
     StudyCreated | StudyOpened | StudyEnded | PlanFrozen | PlanDeviated | WorkspaceSettled
-    | CallAsked | CallReplied | EditRejected | EditCommitted | BaseChosen | CoderCompleted | CompletionRefused
+    | CallAsked | CallSent | CallFailed | CallReplied | BudgetReached
+    | EditRejected | EditCommitted | BaseChosen | CoderCompleted | CompletionRefused
     | RunLaunched | RunEnded | RunAccepted | RunFailed | RunClosed
     | HumanEdited | HumanTook | HumanStashed | HumanNoted | HumanStopped
 )  # fmt: skip

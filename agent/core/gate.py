@@ -23,6 +23,7 @@ class Passed:
 @dataclass(frozen=True)
 class Refused:
     problems: tuple[str, ...]
+    mendable: bool = False  # a correction on top of the change will do; it need not be sent again
 
 
 def check(before: Files, changed: Files, seen: Mapping[str, Files]) -> Passed | Refused:
@@ -30,7 +31,7 @@ def check(before: Files, changed: Files, seen: Mapping[str, Files]) -> Passed | 
     really = {name: text for name, text in changed.items() if before.get(name) != text}
     problems = [p for name, text in sorted(really.items()) if (p := _compiles(name, text))]
     if problems:
-        return Refused(tuple(problems))
+        return Refused(tuple(problems), mendable=True)
     after = experiment({**before, **really})
     if after == experiment(before):
         return Passed(really, starts_run=False)

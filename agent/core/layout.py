@@ -29,6 +29,10 @@ class Layout:
     def prompt(self, call: str) -> Path:
         return self.own / "llm" / f"{call}.prompt.json"
 
+    @property
+    def chat(self) -> Path:
+        return self.own / "llm" / "chat.md"
+
     def reply(self, call: str) -> Path:
         return self.own / "llm" / f"{call}.json"
 

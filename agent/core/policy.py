@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.core import calls
+from agent.core.ledger import PHASES
 from agent.core.state import Run, State, next_call
 from agent.core.text import duration, plural
 from agent.core.triage import AGAIN, CODER, STOPPED
@@ -31,6 +33,11 @@ class Ask:
     action: str
     run: str
     turn: int
+    not_before: float = 0.0  # when the provider may be tried again
+
+    @property
+    def phase(self) -> str:
+        return PHASES[self.action]
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,9 @@ def _reason(state: State, elapsed: float) -> str:
         return "completed"
     if _idle(state):
         return "no_edits"
-    return "time" if _time_for_writing(state, elapsed) else "max_runs"
+    if _time_for_writing(state, elapsed):
+        return "time"
+    return "cost" if state.unaffordable else "max_runs"
 
 
 def _human_edit(state: State, elapsed: float) -> Action | None:
@@ -142,13 +151,26 @@ def _over(state: State, elapsed: float) -> Action | None:
         "completed": "the coder has nothing more to try",
         "max_runs": f"the limit of {plural(state.settings.max_runs, 'run')} is reached",
         "time": f"the time limit of {duration(state.settings.max_time or 0)} is reached",
+        "cost": _cost_reached(state),
         "no_edits": "the coder made no more usable changes",
         "stopped": "stopped by a person",
     }[state.ended]
     if state.ended == "time":
         return Stop(3, said, "Go on with `resume --max-time …` and a higher limit.")
+    if state.ended == "cost":
+        return Stop(3, said, "Go on with `resume --max-cost …` and a higher limit.")
     hint = "" if state.ended == "completed" else "Go on with `resume --max-runs …`."
     return Stop(0, said, hint) if state.good else Stop(1, f"{said}; no run gave a usable result", hint)
+
+
+def _cost_reached(state: State) -> str:
+    """What the last session could not pay for. A study resumed at its end has not asked yet."""
+    limit = f"the cost limit of ${state.settings.max_cost or 0:,.2f}"
+    if not state.unaffordable:
+        return f"{limit} is reached"
+    first = state.unaffordable[0]
+    share = " for experiments; the rest is kept for notes and paper" if first.phase == "experiments" else ""
+    return f"{limit} is reached: the next call may cost ${first.needed:,.4f}, and ${max(0.0, first.left):,.4f} is left{share}"
 
 
 def _job_under_way(state: State, elapsed: float) -> Action | None:
@@ -186,7 +208,12 @@ def _call_under_way(state: State, elapsed: float) -> Action | None:
     call = state.waiting_call
     if call is None:
         return None
-    return ReadReply(call.name) if call.replied else Ask(call.name, call.action, call.run, call.turn)
+    if call.replied:
+        return ReadReply(call.name)
+    verdict = calls.after(call.tries, state.session, state.settings.retry_wait, f"{state.name} {call.name}")
+    if isinstance(verdict, calls.GiveUp):
+        return Stop(verdict.exit_code, verdict.why, verdict.hint)
+    return Ask(call.name, call.action, call.run, call.turn, verdict.not_before)
 
 
 def _baselines(state: State, elapsed: float) -> Action | None:
@@ -210,11 +237,13 @@ def _next_run(state: State, elapsed: float) -> Action | None:
         return CloseRun(run.name, reason)
     if experiment_over(state, elapsed):
         return None
+    if run is not None and run.status == "ready":
+        return Launch(run.name, len(run.attempts) + 1)
+    if not state.affordable("experiments"):
+        return None
     if run is None:
         name = f"run_{len(state.tried) + 1}"
         return Ask(next_call(state, "edit"), "edit", name, state.turns("edit", name) + 1)
-    if run.status == "ready":
-        return Launch(run.name, len(run.attempts) + 1)
     return Ask(next_call(state, "edit"), "edit", run.name, run.turns + 1)
 
 
@@ -239,7 +268,7 @@ def _notes(state: State, elapsed: float) -> Action | None:
     """The last run's results always reach the notes, and the coder is asked to explain them."""
     left = time_left(state, elapsed)
     due = [run for run in state.good if run.name not in state.noted]
-    if not due or (left is not None and left <= 0):
+    if not due or (left is not None and left <= 0) or not state.affordable("writing"):
         return None
     asked = state.turns("notes", due[-1].name)
     if asked >= NOTES_TURNS:

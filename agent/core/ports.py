@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.core.job import Sight
-from agent.core.prompt import Prompt, Reply
+from agent.core.prompt import Bill, NoReply, Prompt, Reply
 
 Pulse = Callable[[], None]  # called while waiting: takes up the inbox, and raises Interrupted after a Ctrl-C
 
 
 class Model(Protocol):
-    """Answers one prompt. aider's coder will be one more of these; `replay` and `manual` need no key."""
+    """Answers one prompt: a provider through aider's coder, a program, a recording, a person."""
 
     name: str
 
-    def complete(self, prompt: Prompt, pulse: Pulse) -> Reply:
-        """The reply, or a ScientistError after the model's own retries. May be called again for the same prompt."""
+    def worst(self, prompt: Prompt) -> Bill:
+        """The most that one try may use and cost; known before anything is sent."""
+
+    def complete(self, prompt: Prompt, pulse: Pulse) -> Reply | NoReply:
+        """One try. Trying again is decided outside, so that every try is in the journal."""
 
 
 class Runner(Protocol):

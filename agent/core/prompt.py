@@ -41,11 +41,34 @@ class Prompt:
 
 
 @dataclass(frozen=True)
+class Bill:
+    """Tokens and dollars. Keys of `usage` are those of core.ledger."""
+
+    usage: dict[str, int] = field(default_factory=dict)
+    cost: float | None = 0.0  # None: the price is not known
+
+
+FREE = Bill()
+
+
+@dataclass(frozen=True)
 class Reply:
     text: str
     model: str
     usage: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    cost: float | None = 0.0
+    estimated: bool = False  # the provider did not say what was used, so the worst case is booked
+    finish: str = "stop"  # length: cut at the limit of tokens · filter: ended by the provider
+
+
+@dataclass(frozen=True)
+class NoReply:
+    """A try that brought nothing. `kind` is a row of core.calls."""
+
+    kind: str
+    evidence: str  # one line, without keys
+    retry_after: float | None = None  # seconds, as the provider asked
 
 
 def _fenced(name: str, text: str) -> str:

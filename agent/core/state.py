@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.core import events as e
+from agent.core.calls import Try
 from agent.core.config import Settings
 from agent.core.layout import run_of_notes
 from agent.core.triage import AGAIN, STOPPED
@@ -21,7 +22,7 @@ class Call:
     model: str
     replied: bool = False  # the reply is stored
     read: bool = False  # and has been acted upon
-    usage: dict[str, int] = field(default_factory=dict)
+    tries: tuple[Try, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class State:
     slips: frozenset[str] = frozenset()
     stopping: str = ""  # "run" or "study"
     ended: str = ""
+    unaffordable: tuple[e.BudgetReached, ...] = ()  # phases whose next call does not fit into --max-cost
     spent: float = 0.0  # seconds of work in sessions before this one
     session: float = 0.0  # when this one began
     reopened: int = 0  # how many runs there were when a study that had ended was last gone on with
@@ -125,6 +127,9 @@ class State:
     @property
     def last_good(self) -> Run | None:
         return self.good[-1] if self.good else self.reference
+
+    def affordable(self, phase: str) -> bool:
+        return all(reached.phase != phase for reached in self.unaffordable)
 
     @property
     def waiting_call(self) -> Call | None:
@@ -156,6 +161,9 @@ def apply(state: State, entry: e.Entry) -> State:
     return replace(after, seq=entry.seq, last=entry.at)
 
 
+GOES_ON = ("stopped", "time", "cost")  # ends that the next session goes on from, without new limits
+
+
 def next_call(state: State, action: str) -> str:
     return f"{len(state.calls) + 1:04d}-{action}"
 
@@ -167,7 +175,7 @@ def _created(state: State, event: e.StudyCreated, at: float) -> State:
 
 def _opened(state: State, event: e.StudyOpened, at: float) -> State:
     spent = state.spent + max(0.0, state.last - state.session)
-    kept_end = "" if event.reopen or state.ended in ("stopped", "time") else state.ended
+    kept_end = "" if event.reopen or state.ended in GOES_ON else state.ended
     return replace(
         state,
         settings=event.settings,
@@ -176,6 +184,7 @@ def _opened(state: State, event: e.StudyOpened, at: float) -> State:
         session=at,
         held="",
         stopping="run" if state.stopping == "run" else "",
+        unaffordable=(),
         ended=kept_end,
         completed=state.completed and not event.reopen,
         reopened=len(state.tried) if event.reopen else state.reopened,
@@ -213,9 +222,41 @@ def _new_run(state: State, name: str) -> Run:
     return Run(name, name in state.baselines, parent.name if parent else "")
 
 
+def _sent(state: State, event: e.CallSent, at: float) -> State:
+    call = state.calls[event.call]
+    before = tuple(replace(t, kind="lost") if not t.kind else t for t in call.tries)  # its session was killed
+    one = Try(at, event.usage, event.cost)
+    return _put_call(state, replace(call, tries=(*before, one), model=event.model))
+
+
+def _call_failed(state: State, event: e.CallFailed, at: float) -> State:
+    one = {"kind": event.kind, "evidence": event.evidence, "retry_after": event.retry_after, "ended": at}
+    return _end_try(state, event.call, **(one if event.billed else {**one, **_NOTHING_USED}))
+
+
 def _replied(state: State, event: e.CallReplied, at: float) -> State:
-    call = replace(state.calls[event.call], replied=True, usage=event.usage, model=event.model)
-    return replace(state, calls={**state.calls, event.call: call})
+    used = {"usage": event.usage, "cost": event.cost, "estimated": event.estimated}
+    state = _end_try(state, event.call, kind="replied", ended=at, **used)
+    return _put_call(state, replace(state.calls[event.call], replied=True, model=event.model))
+
+
+_NOTHING_USED: dict[str, Any] = {"usage": {}, "cost": 0.0, "estimated": False}
+
+
+def _end_try(state: State, name: str, **changes: Any) -> State:
+    call = state.calls[name]
+    *before, last = call.tries or (Try(state.last),)  # journals of the first version have no call.sent
+    return _put_call(state, replace(call, tries=(*before, replace(last, **changes))))
+
+
+def _put_call(state: State, call: Call) -> State:
+    return replace(state, calls={**state.calls, call.name: call})
+
+
+def _budget_reached(state: State, event: e.BudgetReached, at: float) -> State:
+    if event.call in state.calls:
+        state = _read(state, event.call)  # it will not be asked; a later session composes it anew
+    return replace(state, unaffordable=(*state.unaffordable, event))
 
 
 def _read(state: State, name: str) -> State:
@@ -355,7 +396,8 @@ def _put_attempt(state: State, name: str, **changes: Any) -> State:
 _HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
     e.StudyCreated: _created, e.StudyOpened: _opened, e.StudyEnded: _ended,
     e.PlanFrozen: _plan_frozen, e.PlanDeviated: _deviated, e.WorkspaceSettled: _settled,
-    e.CallAsked: _asked, e.CallReplied: _replied,
+    e.CallAsked: _asked, e.CallSent: _sent, e.CallFailed: _call_failed, e.CallReplied: _replied,
+    e.BudgetReached: _budget_reached,
     e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base_chosen,
     e.CoderCompleted: _completed, e.CompletionRefused: _completion_refused,
     e.RunLaunched: _launched, e.RunEnded: _run_ended, e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.core.errors import InfrastructureError, InputProblem
 from agent.core.ports import Pulse
-from agent.core.prompt import Prompt, Reply
+from agent.core.prompt import FREE, Bill, Prompt, Reply
 
 
 class ManualModel:
@@ -24,6 +24,9 @@ class ManualModel:
         place = next(p for p in (folder, *folder.absolute().parents) if p.exists())
         if not place.is_dir() or not os.access(place, os.W_OK):
             raise _unusable(folder, f"{place} is no folder to write in")
+
+    def worst(self, prompt: Prompt) -> Bill:
+        return FREE
 
     def complete(self, prompt: Prompt, pulse: Pulse) -> Reply:
         asked, answer = (self.folder / f"{prompt.call}.{kind}.md" for kind in ("prompt", "reply"))

@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.core.errors import InputProblem, ReplayMiss
 from agent.core.ports import Pulse
-from agent.core.prompt import Prompt, Reply
+from agent.core.prompt import FREE, Bill, Prompt, Reply
 
 Key = tuple[str, str, int]
 
@@ -24,6 +24,9 @@ class ReplayModel:
         self.name = f"replay:{path}"
         self._steps = _read(path)
 
+    def worst(self, prompt: Prompt) -> Bill:
+        return FREE
+
     def complete(self, prompt: Prompt, pulse: Pulse) -> Reply:
         step = self._steps.get((prompt.action, prompt.run, prompt.turn))
         if step is None:
@@ -33,7 +36,7 @@ class ReplayModel:
                 f"{self.path.name} has no reply to {prompt.action} {prompt.run} turn {prompt.turn}{ends}",
                 "Go on with another model: `resume STUDY -m …`.",
             )
-        return Reply(step["reply"], self.name, step.get("usage") or {})
+        return Reply(step["reply"], self.name, step.get("usage") or {}, finish=step.get("finish") or "stop")
 
 
 def _read(path: Path) -> dict[Key, dict[str, Any]]:
@@ -80,6 +83,8 @@ def _step_of(line: str) -> dict[str, Any] | str:
     usage = step.get("usage") or {}
     if not isinstance(usage, dict) or not all(type(value) is int for value in usage.values()):
         wrong.append("usage")
+    if not isinstance(step.get("finish", ""), str):
+        wrong.append("finish")
     return f"of a wrong type: {', '.join(wrong)}" if wrong else step
 
 
@@ -93,4 +98,5 @@ def recording(calls: Iterable[tuple[Prompt, Reply]]) -> str:
 
 def _step(number: int, prompt: Prompt, reply: Reply) -> dict[str, Any]:
     where = {"step": number, "action": prompt.action, "run": prompt.run, "turn": prompt.turn}
-    return {**where, "prompt_sha256": prompt.sha256, "reply": reply.text, "usage": reply.usage}
+    cut = {"finish": reply.finish} if reply.finish != "stop" else {}
+    return {**where, "prompt_sha256": prompt.sha256, "reply": reply.text, "usage": reply.usage, **cut}

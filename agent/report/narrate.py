@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agent.core import digest
+from agent.core import calls, digest
 from agent.core import events as e
 from agent.core.job import Outcome
 from agent.core.state import State
@@ -24,6 +24,15 @@ def _asked(event: e.CallAsked, state: State, template: Template) -> Line:
     what = f"change for {event.run}" if event.action == "edit" else "notes"
     turn = f" (turn {event.turn})" if event.turn > 1 else ""
     return "quiet", f"{event.call}  asking for the {what}{turn}"
+
+
+def _call_failed(event: e.CallFailed, state: State, template: Template) -> Line:
+    return "bad", f"{event.call}  {calls.KINDS[event.kind].said}: {shorten(event.evidence, 120)}"
+
+
+def _budget_reached(event: e.BudgetReached, state: State, template: Template) -> Line:
+    left = max(0.0, event.left)
+    return "bad", f"{event.call}  not sent: it may cost ${event.needed:.4f}, and ${left:.4f} is left for {event.phase}"
 
 
 def _rejected(event: e.EditRejected, state: State, template: Template) -> Line:
@@ -99,7 +108,8 @@ def _deviated(event: e.PlanDeviated, state: State, template: Template) -> Line:
 
 
 _TELLERS: dict[type, Callable[[Any, State, Template], Line | None]] = {
-    e.CallAsked: _asked, e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base,
+    e.CallAsked: _asked, e.CallFailed: _call_failed,
+    e.BudgetReached: _budget_reached, e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base,
     e.CoderCompleted: _completed, e.CompletionRefused: _refused, e.RunLaunched: _launched, e.RunEnded: _ended,
     e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted,
     e.HumanStopped: _stopped, e.HumanTook: _took, e.HumanStashed: _stashed, e.PlanDeviated: _deviated,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from agent.core import ledger
 from agent.core.state import Run, State
 from agent.core.template import Template
 from agent.report import summary
@@ -22,9 +23,9 @@ def record(state: State, template: Template, working: bool | None = None) -> dic
         "head": state.head,
         "seconds": round(state.elapsed(state.last), 3),
         "calls": len(state.calls),
-        "usage": _usage(state),
+        "cost": _cost(state),
         "highest_mean": best.name if best else None,
-        "runs": [_run(run) for run in state.runs.values()],
+        "runs": [{**_run(run), "cost": _bill(ledger.of_run(state, run.name))} for run in state.runs.values()],
         "interventions": [{"at": at, "what": what} for at, what in state.interventions],
     }
 
@@ -39,9 +40,18 @@ def _run(run: Run) -> dict[str, Any]:
     return {**row, "closed": run.closed or None, "warnings": list(run.warnings), "attempts": attempts}
 
 
-def _usage(state: State) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for call in state.calls.values():
-        for key, value in call.usage.items():
-            total[key] = total.get(key, 0) + value
-    return total
+def _cost(state: State) -> dict[str, Any]:
+    """Dollars and tokens: of the study and of each phase. `estimated` is booked at the worst case, unconfirmed."""
+    phases = {phase: _bill(ledger.of_phase(state, phase)) for phase in dict.fromkeys(ledger.PHASES.values())}
+    return {**_bill(ledger.total(state.calls.values())), "limit": state.settings.max_cost, "phases": phases}
+
+
+def _bill(total: ledger.Total) -> dict[str, Any]:
+    return {
+        "dollars": round(total.cost, 6),
+        "estimated_dollars": round(total.estimated_cost, 6),
+        "tries": total.tries,
+        "unpriced_tries": total.unpriced,
+        "usage": total.usage,
+        "estimated_usage": total.estimated,
+    }

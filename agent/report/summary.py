@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from agent.core import digest
+from agent.core import digest, ledger
+from agent.core.calls import KINDS
 from agent.core.layout import notes_file
 from agent.core.state import Run, State
 from agent.core.template import Template
@@ -18,6 +19,7 @@ def status(state: State, working: bool | None = None) -> str:
         "completed": "done: the coder has nothing more to try",
         "max_runs": "done: the limit of runs is reached",
         "time": "stopped by its time limit",
+        "cost": "stopped by its cost limit",
         "no_edits": "ended: the coder made no more usable changes",
         "stopped": "stopped by a person",
     }
@@ -37,7 +39,9 @@ def _doing(state: State) -> str:
     run = state.current
     call = state.waiting_call
     if call:
-        return f"the coder is asked for {call.action} of {call.run} (turn {call.turn})"
+        kind = KINDS.get(call.tries[-1].kind) if call.tries else None
+        failed = f"; last try: {kind.said}" if kind else ""
+        return f"the coder is asked for {call.action} of {call.run} (turn {call.turn}){failed}"
     if run and run.attempt and not run.attempt.judged:
         ended = run.attempt.outcome is not None
         return f"{run.name}, attempt {run.attempt.number}, " + (
@@ -77,6 +81,8 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
             f"{duration(state.elapsed(state.last if now is None else now))} of work; {plural(len(state.calls), 'model call')}",
         )
     )
+    if cost := spending(state):
+        rows.append(("Cost", cost))
     if state.interventions:
         rows.append(
             (
@@ -87,6 +93,35 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
     if state.deviations:
         rows.append(("Plan", "; ".join(f"{d.what} was {d.planned}, now {d.now}" for d in state.deviations[-3:])))
     return rows
+
+
+def spending(state: State) -> str:
+    """Dollars by phase, tokens, and what of it nobody has confirmed; nothing where no call could cost anything."""
+    total = ledger.total(state.calls.values())
+    tokens = total.usage["prompt_tokens"] + total.estimated["prompt_tokens"]
+    if not (total.cost or total.unpriced or tokens):
+        return ""
+    limit = f" of ${state.settings.max_cost:,.2f}" if state.settings.max_cost and total.cost else ""
+    told = [f"{dollars(total.cost)}{limit}"] if total.cost or not total.unpriced else []
+    if total.unpriced:
+        told.append(f"{plural(total.unpriced, 'call')} of unknown price")
+    phases = [(phase, ledger.of_phase(state, phase).cost) for phase in dict.fromkeys(ledger.PHASES.values())]
+    if total.cost:
+        told[0] += f" ({', '.join(f'{phase} {dollars(cost)}' for phase, cost in phases)})"
+    if total.usage["prompt_tokens"]:
+        told.append(_tokens(total.usage))
+    if total.estimated_cost:
+        told.append(f"{dollars(total.estimated_cost)} of it is the worst case of calls whose end is not known")
+    return "; ".join(told)
+
+
+def dollars(amount: float) -> str:
+    return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.4f}"
+
+
+def _tokens(usage: Mapping[str, int]) -> str:
+    cached = f" ({usage['cached_tokens'] / usage['prompt_tokens']:.0%} from cache)" if usage["cached_tokens"] else ""
+    return f"{usage['prompt_tokens']:,} tokens in{cached}, {usage['completion_tokens']:,} out"
 
 
 def highest(state: State, template: Template) -> Run | None:
@@ -103,7 +138,10 @@ def highest(state: State, template: Template) -> Run | None:
 def run_table(state: State, template: Template, width: int) -> str:
     """All runs as aligned columns; what does not fit into `width` is wrapped. By hand: a library for it takes 0.1 s to load."""
     primary = (state.plan or {}).get("primary", template.primary)
-    rows = [("run", "from", "what changed", primary or "result", "difference", "tries", "time")]
+    paid = any(t.cost for call in state.calls.values() for t in call.tries)
+    rows: list[tuple[str, ...]] = [
+        ("run", "from", "what changed", primary or "result", "difference", "tries", "time", "cost")
+    ]
     for run in state.runs.values():
         what = template.baseline_of(run.name) if run.baseline else run.summary or "–"
         result = digest.cell(run, primary, template) if run.status == "good" else "…"
@@ -113,7 +151,9 @@ def run_table(state: State, template: Template, width: int) -> str:
             digest.difference(run, state.reference, primary, template) if state.reference and not run.baseline else "–"
         )
         seconds = duration(run.seconds) if run.seconds else "–"
-        rows.append((run.name, run.parent or "–", what, result, change, str(len(run.attempts)), seconds))
+        cost = "–" if run.baseline else dollars(ledger.of_run(state, run.name).cost)
+        rows.append((run.name, run.parent or "–", what, result, change, str(len(run.attempts)), seconds, cost))
+    rows = rows if paid else [row[:-1] for row in rows]
     return _columns(rows, wrapped=2, width=max(60, width))
 
 

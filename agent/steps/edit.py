@@ -15,24 +15,56 @@ from agent.core.reply import Words, without_thoughts, words
 from agent.core.state import Call, Run
 from agent.core.template import ALWAYS_EDITABLE, is_experiment
 from agent.core.text import shorten
-from agent.steps.ask import stored_reply
+from agent.steps import stored
 from agent.steps.desk import Desk
 from agent.steps.papers import kept_texts
 
+_EMPTY = "the reply is empty"
+_CUT = {
+    "length": "the reply was cut off at the longest that is allowed; make a smaller change, or send the rest of it",
+    "filter": "the provider's content filter ended the reply before it was whole; send the rest in other words",
+}
 _NO_BLOCKS = "the reply holds no SEARCH/REPLACE block that could be recognised; give the change in the form shown above"
 _NOTHING_NEW = "the blocks leave every file as it is"
 
 
 def perform(desk: Desk, action: ReadReply) -> Iterator[e.Event]:
     call = desk.state.calls[action.call]
-    reply = stored_reply(desk, call.name)
+    reply = stored.reply_to(desk, call.name)
     if reply is None:
         raise InputProblem(f"the reply to {call.name} is gone from .study/llm", "Restore the study from a backup.")
     text = without_thoughts(reply.text)
-    yield _read_notes(desk, call, text) if call.action == "notes" else _read_edit(desk, call, text)
+    cut = _CUT.get(reply.finish, "")
+    if not text.strip():
+        yield _rejected(call, [cut or _EMPTY], kept=_kept(desk, call), base=_base(desk, call))
+    elif call.action == "notes":
+        yield _read_notes(desk, call, text, cut)
+    else:
+        yield _read_edit(desk, call, text, cut)
 
 
-def _read_edit(desk: Desk, call: Call, text: str) -> e.Event:
+def _kept(desk: Desk, call: Call) -> tuple[dict[str, Any], ...]:
+    return desk.state.runs[call.run].kept if call.action == "edit" else ()
+
+
+def _base(desk: Desk, call: Call) -> str:
+    return desk.state.runs[call.run].base if call.action == "edit" else ""
+
+
+def draft(desk: Desk, run: Run | None) -> dict[str, str]:
+    """The editable files as the next reply's blocks will meet them: with the blocks that are kept for this run."""
+    if run is None:
+        return desk.editable(desk.state.head)
+    before = _start(desk, run.base)
+    applied = edits.apply([Block(**block) for block in run.kept], before, creatable=_creatable(desk))
+    return {**before, **applied.files} if isinstance(applied, Applied) else before
+
+
+def _creatable(desk: Desk) -> tuple[str, ...]:
+    return (*desk.template.editable, *ALWAYS_EDITABLE)
+
+
+def _read_edit(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
     run, said = desk.state.runs[call.run], words(text)
     base = said.base or run.base
     if base and not _is_good(desk, base):
@@ -40,13 +72,18 @@ def _read_edit(desk: Desk, call: Call, text: str) -> e.Event:
             call, [f"BASE: {base} is no run with a result; choose one of {', '.join(_good_names(desk))}"], kept=run.kept
         )
     before = _start(desk, base)
-    blocks = [*(Block(**block) for block in run.kept), *edits.parse(text, before)]
-    if not blocks:
+    kept = [Block(**block) for block in run.kept] if base == run.base else []
+    new = edits.parse(text, draft(desk, run) if kept else before)
+    if cut:
+        whole = [block for block in new if not block.problem]
+        good, misfits = _good(edits.join(kept, whole, before, _creatable(desk)))
+        return _rejected(call, [cut, *misfits], good, base, said.summary)
+    if not new:
         return _without_blocks(desk, call, run, said, base)
-    applied = edits.apply(blocks, before, creatable=(*desk.template.editable, *ALWAYS_EDITABLE))
+    applied = edits.join(kept, new, before, _creatable(desk))
     if not isinstance(applied, Applied):
-        problems = [p.message for p in applied.problems]
-        return _rejected(call, problems, [asdict(block) for block in applied.good], base, said.summary)
+        good, problems = _good(applied)
+        return _rejected(call, problems, good, base, said.summary)
     forbidden = [
         f"{name} cannot be edited now; it is written in the paper phase"
         for name in applied.files
@@ -56,10 +93,18 @@ def _read_edit(desk: Desk, call: Call, text: str) -> e.Event:
         return _rejected(call, forbidden, base=base, summary=said.summary)
     passed = gate.check(before, applied.files, _seen(desk, run))
     if isinstance(passed, gate.Refused):
-        return _rejected(call, passed.problems, base=base, summary=said.summary)
+        good = _good(applied)[0] if passed.mendable else []
+        return _rejected(call, passed.problems, good, base, said.summary)
     if not passed.starts_run and said.completed and _may_complete(desk):
         return _complete(desk, call, passed.files)
     return _accept(desk, call, said, base, before, passed)
+
+
+def _good(result: Applied | edits.Rejected) -> tuple[list[dict[str, Any]], list[str]]:
+    """The blocks that fit, and what is wrong with the others."""
+    if isinstance(result, Applied):
+        return [asdict(block) for block in result.blocks], []
+    return [asdict(block) for block in result.good], [p.message for p in result.problems]
 
 
 def _accept(desk: Desk, call: Call, said: Words, base: str, before: Mapping[str, str], passed: gate.Passed) -> e.Event:
@@ -92,7 +137,7 @@ def _without_blocks(desk: Desk, call: Call, run: Run, said: Words, base: str) ->
         changes = _difference(desk.editable(desk.state.head), _start(desk, base))
         head = desk.commit(changes, f"{run.name}: start from {base}") if changes else desk.state.head
         return e.BaseChosen(call=call.name, run=run.name, base=base, head=head)
-    return _rejected(call, [_NO_BLOCKS], kept=run.kept, base=base)
+    return _rejected(call, [_NO_BLOCKS], run.kept if base == run.base else (), base)
 
 
 def _may_complete(desk: Desk) -> bool:
@@ -107,8 +152,10 @@ def _complete(desk: Desk, call: Call, changed: Mapping[str, str]) -> e.Event:
     return event(desk.commit({**changed, **texts}, "The coder has nothing more to try"))
 
 
-def _read_notes(desk: Desk, call: Call, text: str) -> e.Event:
-    """A reply to a request for notes: only notes files may change."""
+def _read_notes(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
+    """A reply to a request for notes: only notes files may change. Of a reply that broke off, nothing is taken."""
+    if cut:
+        return _rejected(call, [cut])
     before = {n: t for n, t in desk.editable(desk.state.head).items() if n.startswith("notes/")}
     blocks = edits.parse(text, before)
     if not blocks:

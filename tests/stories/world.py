@@ -8,7 +8,7 @@ from pathlib import Path
 from agent import session
 from agent.core.config import Settings
 from agent.core.errors import InputProblem
-from agent.core.prompt import Reply
+from agent.core.prompt import FREE, Reply
 from agent.core.state import fold
 from agent.loop import record_all, work
 from agent.report.record import record
@@ -44,6 +44,9 @@ class Script:
         self.prompts = []
         self.ledger = ledger
         self.before_reply = before_reply
+
+    def worst(self, prompt):
+        return FREE
 
     def complete(self, prompt, pulse):
         key = (prompt.action, prompt.run, prompt.turn)

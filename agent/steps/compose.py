@@ -1,0 +1,152 @@
+"""Step 5, 9, 10: what the coder is asked. From the state and the templates in llm/prompts to one Prompt."""
+
+from __future__ import annotations
+
+from agent.core import digest
+from agent.core.errors import InputProblem
+from agent.core.layout import notes_file
+from agent.core.policy import Ask, time_left
+from agent.core.prompt import Prompt
+from agent.core.state import Run
+from agent.core.text import duration, plural, shorten
+from agent.llm.prompts import render
+from agent.steps.desk import Desk
+from agent.steps.edit import draft
+
+_NOTES_SHOWN = 2
+_NOTES_LONGEST = 700
+
+
+def compose(desk: Desk, action: Ask) -> Prompt:
+    texts = draft(desk, desk.state.runs.get(action.run) if action.action == "edit" else None)
+    shown = tuple(
+        (name, text) for name, text in sorted(texts.items(), key=_experiment_first) if not name.startswith("notes")
+    )
+    request = _notes_request(desk, action, texts) if action.action == "notes" else _edit_request(desk, action, texts)
+    hints = "".join(f"\n\nA person who watches this study says: {h.text}" for h in desk.state.hints)
+    prompt = Prompt(action.call, action.action, action.run, action.turn, _stable(desk), shown, request.strip() + hints)
+    limit = desk.state.settings.prompt_file_bytes
+    if sum(len(text) for _, text in shown) > limit:
+        raise InputProblem(
+            f"the editable files hold more than {limit:,} characters; no prompt that large is sent",
+            "Make fewer files editable in template.toml, or raise it with -c prompt_file_bytes=….",
+        )
+    return prompt
+
+
+def _experiment_first(item: tuple[str, str]) -> tuple[int, str]:
+    return (0 if item[0] == "experiment.py" else 1), item[0]
+
+
+def _stable(desk: Desk) -> str:
+    template, idea, state = desk.template, desk.idea, desk.state
+    context = desk.workspace.read(state.head, template.context)
+    return render(
+        "stable",
+        title=idea.title,
+        task=template.task or f"Template {template.name}.",
+        experiment=idea.experiment,
+        details="\n\n".join(f"## {heading}\n{text}" for heading, text in idea.details()),
+        command=template.command.replace("{out_dir}", "run_i"),
+        editable=", ".join((*template.editable, "notes/*.txt")),
+        context="\n\n".join(
+            f"{name} (read-only):\n```\n{data.decode('utf-8', 'replace')}\n```"
+            for name, data in sorted(context.items())
+        ),
+        max_runs=str(state.settings.max_runs),
+        baselines=", ".join(state.baselines),
+        seeds=",".join(map(str, range(desk.profile.seeds.screen))),
+    )
+
+
+def _edit_request(desk: Desk, action: Ask, texts: dict[str, str]) -> str:
+    run = desk.state.runs.get(action.run)
+    request = _task(desk, action, run, texts)
+    if run is None:
+        return request
+    left = desk.state.settings.turns_per_attempt - run.turns_since
+    turns_left = f"({plural(left, 'reply', 'replies')} left for this before the run is closed.)"
+    if run.problems:
+        kept = _kept(run)
+        return (
+            request
+            + "\n"
+            + render("repair", run=action.run, problems=_list(run.problems), kept=kept, turns_left=turns_left)
+        )
+    if run.refusal:
+        return request + "\n" + render("idle", run=action.run, why=_why_idle(run), turns_left=turns_left)
+    return request
+
+
+def _task(desk: Desk, action: Ask, run: Run | None, texts: dict[str, str]) -> str:
+    state, template = desk.state, desk.template
+    if run and run.feedback and run.attempt:
+        failed = [a for a in run.attempts if a.blame and a.evidence]
+        before = _list([f"Attempt {a.number} failed with: {a.evidence}" for a in failed[:-1]])
+        return render("failure", run=run.name, goal=run.summary or "see the notes", attempt=str(len(failed)), before=before,
+                      attempts=str(state.settings.attempts_per_run), evidence=run.attempt.evidence, detail=run.feedback)  # fmt: skip
+    done = [r for r in state.tried if r.status in ("good", "closed")]
+    if not done:
+        assert state.reference is not None  # measured before anything is asked
+        return render("kickoff", run=action.run, name=state.reference.name,
+                      baseline=digest.latest(state, template, state.reference), history=digest.history(state, template))  # fmt: skip
+    last = done[-1]
+    common = {"run": action.run, "last": last.name, "history": digest.history(state, template),
+              "notes": _last_notes(texts), "left": _left(desk)}  # fmt: skip
+    if last.status == "closed":
+        return render("closed", reason=last.closed, **common)
+    due = [r.name for r in state.good if r.name not in state.noted]
+    ask = f"Write the notes of {', '.join(due)} ({', '.join(map(notes_file, due))})." if due else ""
+    return render("next", results=digest.latest(state, template, last), due=ask, **common)
+
+
+def _notes_request(desk: Desk, action: Ask, texts: dict[str, str]) -> str:
+    state = desk.state
+    due = [r for r in state.good if r.name not in state.noted]
+    results = "\n\n".join(f"{r.name} ({r.summary}):\n{digest.latest(state, desk.template, r)}" for r in due[-3:])
+    why = "" if action.turn == 1 else "Your last reply held no notes that could be used."
+    return render("notes", runs=", ".join(notes_file(r.name) for r in due), results=results, why=why,
+                  history=digest.history(state, desk.template))  # fmt: skip
+
+
+def _kept(run: Run) -> str:
+    if not run.kept:
+        return "Nothing of it was kept: send the whole change again."
+    names = ", ".join(sorted({str(block.get("file") or "experiment.py") for block in run.kept}))
+    return (
+        f"{plural(len(run.kept), 'block')} ({names}) fitted: the files above are shown with them, and they will be"
+        " applied together with your next ones. Send only what is still to be changed."
+    )
+
+
+def _why_idle(run: Run) -> str:
+    if run.refusal == "idle":
+        return "Your last change is in, but it does not touch the experiment's own code, so there is nothing to run."
+    if run.refusal == "base":
+        return f"The code is now that of {run.parent}."
+    return run.refusal
+
+
+def _last_notes(texts: dict[str, str]) -> str:
+    names = sorted((n for n in texts if n.startswith("notes/run_")), key=_run_number)[-_NOTES_SHOWN:]
+    return "\n\n".join(f"{name}:\n{_clip(texts[name])}" for name in names)
+
+
+def _run_number(name: str) -> tuple[int, str]:
+    digits = "".join(c for c in name if c.isdigit())
+    return (int(digits) if digits else 0), name
+
+
+def _clip(text: str) -> str:
+    return text.strip() if len(text) <= _NOTES_LONGEST else text[:_NOTES_LONGEST].rstrip() + " …"
+
+
+def _left(desk: Desk) -> str:
+    used = len([r for r in desk.state.tried if r.status in ("good", "closed")])
+    left = time_left(desk.state, desk.elapsed())
+    runs = plural(desk.state.settings.max_runs - used, "run")
+    return f"You have {runs} left." if left is None else f"You have {runs} and {duration(max(0.0, left))} left."
+
+
+def _list(items: tuple[str, ...] | list[str]) -> str:
+    return "\n".join(f"- {shorten(i, 4000) if chr(10) not in i else i}" for i in items)
