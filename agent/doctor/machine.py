@@ -1,4 +1,4 @@
-"""What this machine has of what the tool needs. Looks, changes nothing, asks no model, uses no network."""
+"""What this machine has of what the tool needs. Looks, and changes nothing."""
 
 from __future__ import annotations
 
@@ -6,23 +6,15 @@ import platform
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from agent.core.config import Settings
 from agent.core.errors import ScientistError
+from agent.doctor.check import Check
 
 _ROOM = 5 * 1024**3
 _PACKAGES = ("pydantic", "rich", "aider-chat", "litellm", "torch", "transformers", "datasets")
-
-
-@dataclass
-class Check:
-    state: str  # ok · optional (absent, and something works less well) · missing (needed)
-    what: str
-    found: str
-    fix: str = ""
 
 
 def examine(settings: Settings) -> list[Check]:
@@ -33,7 +25,6 @@ def examine(settings: Settings) -> list[Check]:
         _interpreter(settings),
         _results(settings),
         _gpu(),
-        _model(settings),
         _sandbox(),
         _latex(),
     ]
@@ -106,17 +97,6 @@ def _gpu() -> Check:
         "GPU",
         done.stdout.strip().replace("\n", "; ") or "nvidia-smi fails",
     )
-
-
-def _model(settings: Settings) -> Check:
-    from agent.llm.choose import CHOICES, choose
-
-    if not settings.model:
-        return Check("optional", "Model", "none chosen", f"Choose one with -m: {CHOICES}.")
-    try:
-        return Check("ok", "Model", choose(settings.model).name)
-    except ScientistError as error:
-        return Check("missing", "Model", error.message, error.hint)
 
 
 def _sandbox() -> Check:
