@@ -77,7 +77,8 @@ def _say_error(error: ScientistError, as_json: bool) -> None:
 # --- the parser ------------------------------------------------------------------------------------------------
 
 _EPILOG = """\
-start:    ai-scientist run ideas/my_idea.json -m manual:prompts
+start:    ai-scientist run ideas/my_idea.json -m anthropic/claude-sonnet-4-5 --max-cost 10
+no key:   ai-scientist run ideas/my_idea.json -m manual:prompts
 go on:    ai-scientist resume last
 look:     ai-scientist show last, ai-scientist diff last run_3
 STUDY is any unique part of a study's name, `last`, a path, or `.` inside one.
@@ -140,26 +141,34 @@ def _parser() -> argparse.ArgumentParser:
         "--run", action="store_true", dest="only_run", help="end the run; the study goes on with the next item"
     )
 
-    add("doctor", "tend", "look at this machine: what is there, what is missing, what to install")
+    doctor = add("doctor", "tend", "look at this machine and model: what is there, what is missing, what to do")
+    doctor.add_argument("-m", "--model", help="the model to check: name, key, address, price, context")
+    doctor.add_argument("-t", "--template", help="a template whose prompts must fit into the model's context")
+    doctor.add_argument("--live", action="store_true", help="also make one small test call, which is paid for")
+    _settings(doctor)
     return parser
 
 
 def _limits(command: argparse.ArgumentParser) -> None:
-    command.add_argument("-m", "--model", help="replay:FILE, or manual:DIR")
+    command.add_argument("-m", "--model", help="PROVIDER/MODEL, cmd:PROGRAM, replay:FILE or manual:DIR")
     command.add_argument("--max-runs", metavar="N", help="number of runs after the baselines (default: 10)")
     command.add_argument("--max-time", metavar="TIME", help="time of work, such as 90m or 8h")
-    command.add_argument("--max-cost", metavar="DOLLARS", help="for the model (default: 10)")
+    command.add_argument("--max-cost", metavar="DOLLARS", help="for the model (default: 10; none: no limit)")
     command.add_argument("--sandbox", choices=("auto", "none"), help="isolation of the experiment")
     command.add_argument("--record", metavar="FILE", help="write all replies to a recording that `replay:FILE` plays")
+    _settings(command)
+    command.add_argument("--quiet", action="store_true", help="say only how it ended")
+
+
+def _settings(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "-c",
         dest="settings",
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="any other setting: attempts_per_run, turns_per_attempt, python, executor, …",
+        help="any other setting: price, base_url, reply_tokens, reply_timeout, attempts_per_run, python, …",
     )
-    command.add_argument("--quiet", action="store_true", help="say only how it ended")
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def _desk(layout: Layout, journal: Journal, settings: Settings, outside: dict[st
         )
     workspace = Workspace(layout.root)
     idea, template = catalog.read_study(workspace, fold(journal.entries).head, first.name)
-    model = outside.pop("model", None) or choose(settings.model)
+    model = outside.pop("model", None) or choose(settings)
     profile = template.profile(first.profile)[1]
     interpreter, machine = preflight(template, profile, settings, layout.root)
     runner = make_runner(settings)

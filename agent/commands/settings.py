@@ -28,6 +28,7 @@ def from_command_line(options: argparse.Namespace) -> dict[str, Any]:
         for name in names
         if (value := getattr(options, name, None)) is not None
     }
+    _refuse_keys(given)
     return {key: _independent(key, value) for key, value in given.items()}
 
 
@@ -50,7 +51,21 @@ def _independent(key: str, value: Any) -> Any:
     kind, _, rest = word.partition(":")
     if key == "model" and kind in ("replay", "manual") and rest:
         return f"{kind}:{_absolute(rest)}"
+    if key == "model" and kind == "cmd" and "/" in (program := rest.split(" ")[0]) and Path(program).exists():
+        return f"{kind}:{_absolute(program)}{rest[len(program) :]}"
     return value
+
+
+def _refuse_keys(given: dict[str, Any]) -> None:
+    """Settings are saved with the study, so a key must not be among them."""
+    from agent.llm.keys import hide
+
+    for key, value in given.items():
+        if hide(str(value)) != str(value) or (key == "base_url" and "@" in str(value)):
+            raise InputProblem(
+                f"the setting {key} holds a key, and settings are saved with the study",
+                "Put the key into the environment, under the name that the provider's documentation gives.",
+            )
 
 
 def settled(options: argparse.Namespace) -> Settings:
@@ -63,7 +78,9 @@ def settled(options: argparse.Namespace) -> Settings:
     layers = [("command line", from_command_line(options))]
     for path in (Path("ai-scientist.toml"), user_config_path("ai-scientist") / "config.toml"):
         if path.exists():
-            layers.insert(0, (str(path), {key: _independent(key, value) for key, value in read_toml(path).items()}))
+            read = read_toml(path)
+            _refuse_keys(read)
+            layers.insert(0, (str(path), {key: _independent(key, value) for key, value in read.items()}))
     return settle(layers)
 
 

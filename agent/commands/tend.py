@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.commands.look import open_study
 from agent.commands.settings import settled
-from agent.core.errors import InputProblem
+from agent.core.errors import InputProblem, ScientistError
+
+if TYPE_CHECKING:
+    from agent.core.config import Settings
 
 
 def check(options: argparse.Namespace) -> int:
@@ -77,9 +80,11 @@ def stop(options: argparse.Namespace) -> int:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    from agent import doctor
+    from agent.doctor import machine, model
 
-    checks = doctor.examine(settled(options))
+    settings = settled(options)
+    checks = machine.examine(settings)
+    checks += model.examine(settings, _characters_shown(settings), options.live)
     failed = any(c.state == "missing" for c in checks)
     if options.json:
         print(json.dumps({"ok": not failed, "checks": [vars(c) for c in checks]}, ensure_ascii=False))
@@ -87,3 +92,16 @@ def doctor(options: argparse.Namespace) -> int:
         for check in checks:
             print(f"{check.state:<9}{check.what:<22}{check.found}" + (f"\n{'':<31}→ {check.fix}" if check.fix else ""))
     return 2 if failed else 0
+
+
+def _characters_shown(settings: Settings) -> int:
+    """Of the template that a study would use here: what each prompt shows. 0: no template, or several."""
+    from agent.store.catalog import load_template
+
+    try:
+        loaded = load_template(settings.template)
+    except ScientistError:
+        return 0
+    template = loaded.template
+    shown = [p for p in loaded.files if template.may_edit(p) or p in template.context]
+    return sum(len(loaded.files[path]) for path in shown)

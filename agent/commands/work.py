@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     if not settings.model:
         shipped = _shipped_recording(idea_path, loaded.template, profile)
         settings = session.merged(settings, {"model": f"replay:{shipped}" if shipped else ""})
-    choose(settings.model)
+    choose(settings)
     _check_primary(idea, loaded.template)
     _check_record(settings.record, "")
     session.preflight(loaded.template, sized, settings, loaded.folder)

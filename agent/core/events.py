@@ -79,7 +79,7 @@ class CallSent(Strict):
 
 
 class CallFailed(Strict):
-    """A try without a reply. `billed`: the provider may charge for it, so the worst case stays booked."""
+    """A try without a reply. `billed`: the provider may charge for it; without a bill, the worst case stays booked."""
 
     type: Literal["call.failed"] = "call.failed"
     call: str
@@ -87,6 +87,9 @@ class CallFailed(Strict):
     evidence: str
     billed: bool
     retry_after: float | None = None
+    usage: dict[str, int] | None = None  # the bill, where there is one
+    cost: float | None = None
+    estimated: bool = False
 
 
 class CallReplied(Strict):

@@ -69,6 +69,8 @@ class NoReply:
     kind: str
     evidence: str  # one line, without keys
     retry_after: float | None = None  # seconds, as the provider asked
+    bill: Bill | None = None  # what it used all the same, where that is known or can be bounded
+    estimated: bool = False
 
 
 def _fenced(name: str, text: str) -> str:

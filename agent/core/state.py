@@ -230,17 +230,23 @@ def _sent(state: State, event: e.CallSent, at: float) -> State:
 
 
 def _call_failed(state: State, event: e.CallFailed, at: float) -> State:
-    one = {"kind": event.kind, "evidence": event.evidence, "retry_after": event.retry_after, "ended": at}
-    return _end_try(state, event.call, **(one if event.billed else {**one, **_NOTHING_USED}))
+    one: dict[str, Any] = {
+        "kind": event.kind,
+        "evidence": event.evidence,
+        "retry_after": event.retry_after,
+        "ended": at,
+    }
+    if event.usage is not None:
+        one |= {"usage": event.usage, "cost": event.cost, "estimated": event.estimated}
+    elif not event.billed:
+        one |= {"usage": {}, "cost": 0.0, "estimated": False}
+    return _end_try(state, event.call, **one)
 
 
 def _replied(state: State, event: e.CallReplied, at: float) -> State:
     used = {"usage": event.usage, "cost": event.cost, "estimated": event.estimated}
     state = _end_try(state, event.call, kind="replied", ended=at, **used)
     return _put_call(state, replace(state.calls[event.call], replied=True, model=event.model))
-
-
-_NOTHING_USED: dict[str, Any] = {"usage": {}, "cost": 0.0, "estimated": False}
 
 
 def _end_try(state: State, name: str, **changes: Any) -> State:

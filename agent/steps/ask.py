@@ -45,14 +45,19 @@ def perform(desk: Desk, action: Ask) -> Iterator[e.Event]:
         yield e.CallSent(call=action.call, model=desk.model.name, usage=worst.usage, cost=worst.cost)
         answer = desk.model.complete(prompt, desk.pulse)
         if isinstance(answer, NoReply):
-            yield e.CallFailed(call=action.call, kind=answer.kind, evidence=answer.evidence,
-                               billed=KINDS[answer.kind].billed, retry_after=answer.retry_after)  # fmt: skip
+            yield _failed(action.call, answer)
             return
         reply = _kept(desk, prompt, answer)
     yield e.CallReplied(call=action.call, model=reply.model, usage=reply.usage, seconds=round(reply.seconds, 3),
                         cost=reply.cost, estimated=reply.estimated, finish=reply.finish,
                         reply_sha256=hashlib.sha256(reply.text.encode()).hexdigest())  # fmt: skip
     stored.write_what_people_read(desk)
+
+
+def _failed(call: str, answer: NoReply) -> e.CallFailed:
+    bill = {"usage": answer.bill.usage, "cost": answer.bill.cost, "estimated": answer.estimated} if answer.bill else {}
+    return e.CallFailed(call=call, kind=answer.kind, evidence=answer.evidence, billed=KINDS[answer.kind].billed,
+                        retry_after=answer.retry_after, **bill)  # type: ignore[arg-type]  # fmt: skip
 
 
 def _kept(desk: Desk, prompt: Prompt, answer: Reply) -> Reply:

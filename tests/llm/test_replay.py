@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core.config import Settings
 from agent.core.errors import InputProblem, ReplayMiss
 from agent.core.prompt import Prompt, Reply
 from agent.llm.choose import choose
@@ -130,19 +131,17 @@ def test_a_recorded_study_played_back_is_the_same_study(tmp_path):
     assert recorded[0] == recorded[1] == recorded[2]
 
 
-@pytest.mark.parametrize(
-    "word", ["", "gpt-4o", "replay:", "manual:", "replay", ":", "replay :x", "REPLAY:x", "cmd:cat"]
-)
+@pytest.mark.parametrize("word", ["", "replay:", "manual:", "cmd:", "replay"])
 def test_an_unknown_model_is_named_with_the_choices(word):
     with pytest.raises(InputProblem) as caught:
-        choose(word)
+        choose(Settings(model=word))
     assert "replay:FILE" in caught.value.hint
     assert "manual:DIR" in caught.value.hint
 
 
 def test_the_home_of_a_user_that_is_not_there_is_said():
     with pytest.raises(InputProblem, match="cannot read the recording ~no_such_user_xyz/file"):
-        choose("replay:~no_such_user_xyz/file")
+        choose(Settings(model="replay:~no_such_user_xyz/file"))
 
 
 def test_half_a_character_in_a_reply_does_not_stop_a_study(tmp_path):
