@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("idea", metavar="IDEA.json", help="the idea; FILE.json#NAME chooses one from a list")
     run.add_argument("-t", "--template", help="a template's folder or name (default: the idea's, else the only one)")
     run.add_argument("-p", "--profile", help="a size of the template (default: its first)")
+    run.add_argument("--plan", action="store_true", help="say what would happen (runs, time, dollars), and ask")
     _limits(run)
 
     resume = add("resume", "work", "go on exactly where a study stopped")

@@ -99,9 +99,6 @@ def _characters_shown(settings: Settings) -> int:
     from agent.store.catalog import load_template
 
     try:
-        loaded = load_template(settings.template)
+        return load_template(settings.template).characters_shown
     except ScientistError:
         return 0
-    template = loaded.template
-    shown = [p for p in loaded.files if template.may_edit(p) or p in template.context]
-    return sum(len(loaded.files[path]) for path in shown)

@@ -41,6 +41,11 @@ def run(options: argparse.Namespace) -> int:
     session.preflight(loaded.template, sized, settings, loaded.folder)
     if shipped and not options.json:
         print(f"No model was chosen: this plays the recorded session {shipped}; nothing is asked of any model.")
+    if options.plan:
+        from agent.commands.plan import agreed
+
+        if not agreed(options, settings, idea, loaded, profile, sized):
+            return 0
     root = setup.create(idea, loaded, settings, time.time)
     return _work(root, settings.model_dump(exclude={"template", "profile"}), False, options)
 

@@ -17,13 +17,12 @@ _QUESTION = Prompt("0000-doctor", "edit", "run_0", 1, "You are being tested.", (
 
 def examine(settings: Settings, prompt_characters: int = 0, live: bool = False) -> Iterator[Check]:
     """`prompt_characters`: the size of the template's files that every prompt shows; 0: not known."""
-    from agent.llm.choose import CHOICES, choose
+    from agent.llm.choose import CHOICES, asks_provider, choose
 
     if not settings.model:
         yield Check("optional", "Model", "none chosen", f"Choose one with -m: {CHOICES}.")
         return
-    kind = settings.model.partition(":")[0]
-    if kind not in ("replay", "manual", "cmd"):
+    if asks_provider(settings.model):
         try:
             yield from _provider(settings, prompt_characters)
         except ScientistError as error:
@@ -35,7 +34,7 @@ def examine(settings: Settings, prompt_characters: int = 0, live: bool = False) 
         except ScientistError as error:
             yield Check("missing", "Model", error.message, error.hint)
             return
-    if live and kind not in ("replay", "manual"):
+    if live and not settings.model.startswith(("replay:", "manual:")):
         yield _live(settings)
 
 

@@ -18,6 +18,10 @@ CHOICES = (
 )
 
 
+def asks_provider(word: str) -> bool:
+    return bool(word) and word.partition(":")[0] not in ("replay", "manual", "cmd")
+
+
 def choose(settings: Settings) -> Model:
     word = settings.model
     kind, _, rest = word.partition(":")
@@ -30,7 +34,7 @@ def choose(settings: Settings) -> Model:
         from agent.llm.program import ProgramModel
 
         return ProgramModel(rest, settings)
-    if not word or kind in ("replay", "manual", "cmd"):
+    if not asks_provider(word):
         raise InputProblem(
             f"the model {word!r} says nothing after its colon" if word else "no model was chosen",
             f"Choose one with -m: {CHOICES}.",

@@ -61,7 +61,7 @@ class CagedCoder:
         return replace(answer, text=coder.partial_response_content) if isinstance(answer, Reply) else answer
 
 
-class _NothingCame(Exception):  # noqa: N818  the way out of aider for a try without a reply; no class that aider retries
+class _NothingCame(Exception):  # the way out of aider for a try without a reply; no class that aider retries
     pass
 
 

@@ -66,6 +66,14 @@ def remember(desk: Desk, run: str, seconds: float) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def measured_before(results: str, template: str) -> float | None:
+    """How long a baseline of this template took on this machine, by the newest that is kept; of any profile."""
+    entries = sorted(
+        Path(results).glob(f".cache/baselines/{template}-*/measured.json"), key=lambda p: p.stat().st_mtime
+    )
+    return float(json.loads(entries[-1].read_text("utf-8"))["seconds"]) if entries else None
+
+
 def _entry(desk: Desk, run: str) -> Path:
     template, profile = desk.template, desk.profile
     code = {p: b for p, b in desk.workspace.tree(desk.state.head).items() if not p.startswith(_NOT_CODE)}

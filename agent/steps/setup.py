@@ -63,7 +63,7 @@ def _first_files(idea: Idea, loaded: LoadedTemplate, settings: Settings) -> dict
 
 
 def _toml(settings: Settings) -> str:
-    rows = settings.model_dump(mode="json", exclude_none=True)
+    rows = {key: "none" if value is None else value for key, value in settings.model_dump(mode="json").items()}
     return "# The settings that this study began with.\n" + "".join(
         f"{key} = {_toml_value(value)}\n" for key, value in rows.items()
     )

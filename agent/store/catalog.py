@@ -38,6 +38,12 @@ class LoadedTemplate:
     baseline_results: str = ""  # of a classic template: its run_0/final_info.json
 
     @property
+    def characters_shown(self) -> int:
+        """Of the files that every prompt holds."""
+        shown = [p for p in self.files if self.template.may_edit(p) or p in self.template.context]
+        return sum(len(self.files[path]) for path in shown)
+
+    @property
     def sha256(self) -> str:
         digest = hashlib.sha256()
         for name, content in sorted(self.files.items()):
