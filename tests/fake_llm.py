@@ -26,13 +26,15 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 PATHS = {"/v1/chat/completions": "openai", "/chat/completions": "openai", "/v1/messages": "anthropic"}
 NOTHING = {"prompt": 0, "completion": 0, "cached": 0, "cache_written": 0}
 SLICE = 65536  # bytes or characters in one piece of something huge
+CREATED = 1700000000
+SIGNATURE = "c2lnbmVk"
 PATIENCE = 5.0  # seconds that a client gets to close a connection on which it has its whole reply
 GLANCE = 0.5  # seconds that the books wait for that; litellm leaves Anthropic's streams open until they are collected
 
@@ -84,6 +86,7 @@ class Cut:
     text: str = ""
     after: int = 0
     reset: bool = False  # a TCP reset in place of an early end
+    quiet: bool = False  # a stream that ends properly as HTTP, with no finish, usage or [DONE]: a proxy gave up
     error: Status | None = None  # told inside the stream before it ends, as an overloaded provider does
 
 
@@ -130,10 +133,8 @@ def no_credit():
 
 
 def context_overflow(limit=128000, asked=150000):
-    message = (
-        f"This model's maximum context length is {limit} tokens. However, your messages resulted in {asked} tokens."
-    )
-    message += " Please reduce the length of the messages."
+    message = f"This model's maximum context length is {limit} tokens. However, your messages resulted in {asked}"
+    message += " tokens. Please reduce the length of the messages."
     theirs = Status(400, f"prompt is too long: {asked} tokens > {limit} maximum")
     return Status(400, message, "invalid_request_error", "context_length_exceeded", anthropic=theirs)
 
@@ -143,9 +144,8 @@ def overloaded():
 
 
 def server_error(code=500):
-    return Status(
-        code, "The server had an error while processing your request.", anthropic=Status(code, "Internal server error")
-    )
+    ours = "The server had an error while processing your request."
+    return Status(code, ours, anthropic=Status(code, "Internal server error"))
 
 
 # ---- what was asked, and what it costs ----------------------------------------------------------------------------
@@ -161,6 +161,7 @@ class Request:
     body: dict
     at: float
     answer: Answer | None = None
+    said: Say | None = None  # what the model generated
     usage: dict = field(default_factory=NOTHING.copy)
     delivered: bool = False
     state: str = "open"  # "sent": the end of the reply is under way; "done"
@@ -217,13 +218,8 @@ def generated(request, answer, count):
     if completion is None:
         completion = count(said.reasoning) + count(said.text)
     if said.obey_limit and request.limit and completion > request.limit:
-        said = Say(
-            **{
-                **asdict(said),
-                "text": shortened(said.text, request.limit - count(said.reasoning), count),
-                "finish": "length",
-            }
-        )
+        text = shortened(said.text, request.limit - count(said.reasoning), count)
+        said = replace(said, text=text, finish="length")
         completion = count(said.reasoning) + count(said.text)
     cached = min(said.cached, prompt)
     written = min(said.cache_written, prompt - cached) if request.protocol == "anthropic" else 0
@@ -249,29 +245,27 @@ def sse(data, event=""):
 class OpenAI:
     """One reply in the words of OpenAI's chat completions."""
 
-    def __init__(self, request, said=None):
-        self.request, self.said, self.usage = request, said, request.usage
+    def __init__(self, request, said, count):
+        self.request, self.said, self.usage, self.count = request, said, request.usage, count
         options = request.body.get("stream_options") or {}
-        self.tells_usage = bool(said and said.usage and (not request.streamed or options.get("include_usage")))
+        self.tells_usage = bool(said.usage and (not request.streamed or options.get("include_usage")))
 
     def frame(self, kind, choices):
-        number = self.request.number
-        return {
-            "id": f"chatcmpl-{number}",
+        head = {
+            "id": f"chatcmpl-{self.request.number}",
             "object": kind,
-            "created": 1700000000,
+            "created": CREATED,
             "model": self.request.model,
-            "choices": choices,
         }
+        return head | {"choices": choices}
 
     def bill(self):
-        reasoning = simple_count(self.said.reasoning)
         return {
             "prompt_tokens": self.usage["prompt"],
             "completion_tokens": self.usage["completion"],
             "total_tokens": self.usage["prompt"] + self.usage["completion"],
             "prompt_tokens_details": {"cached_tokens": self.usage["cached"]},
-            "completion_tokens_details": {"reasoning_tokens": reasoning},
+            "completion_tokens_details": {"reasoning_tokens": self.count(self.said.reasoning)},
         }
 
     def whole(self):
@@ -313,9 +307,8 @@ class Anthropic:
         413: "request_too_large", 429: "rate_limit_error", 529: "overloaded_error",
     }  # fmt: skip
 
-    def __init__(self, request, said=None):
-        self.request, self.said, self.usage = request, said, request.usage
-        self.tells_usage = bool(said and said.usage)
+    def __init__(self, request, said, count):
+        self.request, self.said, self.usage, self.tells_usage = request, said, request.usage, said.usage
 
     def bill(self, **changes):
         if not self.tells_usage:
@@ -336,7 +329,7 @@ class Anthropic:
         return self.STOPS.get(self.said.finish, self.said.finish)
 
     def whole(self):
-        thought = {"type": "thinking", "thinking": self.said.reasoning, "signature": "c2lnbmVk"}
+        thought = {"type": "thinking", "thinking": self.said.reasoning, "signature": SIGNATURE}
         content = [thought] if self.said.reasoning else []
         return self.frame([*content, {"type": "text", "text": self.said.text}], self.stop())
 
@@ -344,30 +337,27 @@ class Anthropic:
     def piece(kind, **fields):
         return sse({"type": kind, **fields}, kind)
 
-    def block(self, kind, **fields):
-        return self.piece(
-            f"content_block_{kind}", index=1 if self.said.reasoning and "thinking" not in str(fields) else 0, **fields
-        )
+    def text(self, kind, **fields):
+        return self.piece(f"content_block_{kind}", index=1 if self.said.reasoning else 0, **fields)
+
+    def thought(self, kind, **fields):
+        return self.piece(f"content_block_{kind}", index=0, **fields)
 
     def opening(self):
         start = self.piece("message_start", message=self.frame([], output_tokens=1))
         if self.said.reasoning:
-            start += self.piece(
-                "content_block_start", index=0, content_block={"type": "thinking", "thinking": "", "signature": ""}
-            )
-            thought = {"type": "thinking_delta", "thinking": self.said.reasoning}
-            start += self.piece("content_block_delta", index=0, delta=thought)
-            signed = {"type": "signature_delta", "signature": "c2lnbmVk"}
-            start += self.piece("content_block_delta", index=0, delta=signed)
-            start += self.piece("content_block_stop", index=0)
-        return start + self.block("start", content_block={"type": "text", "text": ""})
+            start += self.thought("start", content_block={"type": "thinking", "thinking": "", "signature": ""})
+            start += self.thought("delta", delta={"type": "thinking_delta", "thinking": self.said.reasoning})
+            start += self.thought("delta", delta={"type": "signature_delta", "signature": SIGNATURE})
+            start += self.thought("stop")
+        return start + self.text("start", content_block={"type": "text", "text": ""})
 
     def delta(self, text):
-        return self.block("delta", delta={"type": "text_delta", "text": text})
+        return self.text("delta", delta={"type": "text_delta", "text": text})
 
     def closing(self):
         stop = {"stop_reason": self.stop(), "stop_sequence": None}
-        return self.block("stop") + self.piece("message_delta", delta=stop, **self.bill()) + self.piece("message_stop")
+        return self.text("stop") + self.piece("message_delta", delta=stop, **self.bill()) + self.piece("message_stop")
 
     @classmethod
     def error(cls, status):
@@ -394,12 +384,10 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        models = [{"id": "test", "object": "model", "created": 1700000000, "owned_by": "fake"}]
-        found = self.path.split("?")[0] in ("/v1/models", "/models")
-        self.send(
-            200 if found else 404,
-            {"object": "list", "data": models} if found else {"error": {"message": "no such path"}},
-        )
+        models = [{"id": "test", "object": "model", "created": CREATED, "owned_by": "fake"}]
+        if self.path.split("?")[0] not in ("/v1/models", "/models"):
+            return self.send(404, {"error": {"message": "no such path"}})
+        return self.send(200, {"object": "list", "data": models})
 
     def do_POST(self):
         self.close_connection = True
@@ -409,9 +397,8 @@ class Handler(BaseHTTPRequestHandler):
             if path not in PATHS or not isinstance(body.get("messages"), list):
                 raise ValueError(f"fake_llm knows no such call: POST {path}")
         except ValueError as problem:
-            return self.send(
-                404 if path not in PATHS else 400, {"error": {"message": str(problem), "type": "invalid_request_error"}}
-            )
+            refused = {"error": {"message": str(problem), "type": "invalid_request_error"}}
+            return self.send(400 if path in PATHS else 404, refused)
         headers = {name.lower(): value for name, value in self.headers.items()}
         call, answer = fake.received(path, headers, body)
         try:
@@ -426,8 +413,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.send(status.code, wire.error(status), headers=status.headers)
         if isinstance(answer, Garbage):
             return self.send(200, answer.body.encode(), answer.content_type)
-        said, call.usage = generated(call, answer, self.server.fake.count)
-        wire = wire(call, said)
+        wire = wire(call, call.said, self.server.fake.count)
         if isinstance(answer, Hang) and not (call.streamed and answer.after):
             return self.wait_until_gone()
         if isinstance(answer, Cut) and not answer.text:
@@ -436,17 +422,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def say(self, call, answer, wire):
         body = json.dumps(wire.whole()).encode()
+        self.head(200, "application/json", {"content-length": str(len(body))})
         if isinstance(answer, Cut):
-            self.head(200, "application/json", {"content-length": str(len(body))})
             self.wfile.write(body[: len(body) // 2])
             return self.cut(answer, wire)
-        self.head(200, "application/json", {"content-length": str(len(body))})
         return self.end(call, wire, body)
 
     def stream(self, call, answer, wire):
-        self.head(
-            200, "text/event-stream; charset=utf-8", {"transfer-encoding": "chunked", "cache-control": "no-cache"}
-        )
+        self.head(200, "text/event-stream", {"transfer-encoding": "chunked", "cache-control": "no-cache"})
         self.wfile.write(framed(wire.opening()))
         broken = isinstance(answer, Hang | Cut)
         text = wire.said.text[: answer.after] if broken else wire.said.text
@@ -484,6 +467,8 @@ class Handler(BaseHTTPRequestHandler):
     def cut(self, answer, wire):
         if answer.error:
             self.wfile.write(framed(wire.error_piece(answer.error)) + framed(""))
+        elif answer.quiet:
+            self.wfile.write(framed(""))
         elif answer.reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
@@ -533,7 +518,7 @@ class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def handle_error(self, request, client_address):
         problem = sys.exc_info()[1]
-        if not isinstance(problem, OSError):  # a client may go away at any time; all else is a bug in a test
+        if not isinstance(problem, OSError) and problem not in self.fake.problems:  # a client may go away at any time
             self.fake.problems.append(problem)
 
     def shut_all(self):
@@ -581,12 +566,25 @@ class FakeLLM:
             call = Request(len(self.requests) + 1, path, headers, body, time.monotonic())
             self.requests.append(call)
             if not callable(self.script):
-                call.answer = self.next_in_list(call.number)
+                self.book(call, self.next_in_list(call.number))
             self.changed.notify_all()
         if callable(self.script):
-            call.answer = self.script(call)  # not under the lock: it may wait for another request
+            self.book(call, self.asked(call))
         self.noted()
         return call, call.answer
+
+    def asked(self, call):
+        """What a script's function answers; not under the lock, for it may wait for another request."""
+        try:
+            return self.script(call)
+        except Exception as problem:
+            self.problems.append(problem)
+            raise
+
+    def book(self, call, answer):
+        call.answer = answer
+        if not isinstance(answer, Status | Garbage):
+            call.said, call.usage = generated(call, answer, self.count)
 
     def next_in_list(self, number):
         if number <= len(self.script):
@@ -642,39 +640,25 @@ def summed(usages):
 # ---- as a program -------------------------------------------------------------------------------------------------
 
 KINDS = {
-    "say": (Say, "text"),
-    "status": (Status, "code"),
-    "cut": (Cut, "text"),
-    "garbage": (Garbage, "body"),
-    "huge": (Huge, "size"),
-}
+    "say": (Say, "text"), "status": (Status, "code"), "cut": (Cut, "text"), "garbage": (Garbage, "body"),
+    "huge": (Huge, "size"), "hang": (Hang, ""),
+}  # fmt: skip
 
 
 def parsed(answer):
-    """An answer from its JSON: {"say": "Hello.", "pause": 1}, {"status": 429, "message": "Wait."}, {"hang": true, "after": 5} …"""
-    if "hang" in answer:
-        return Hang(**{name: value for name, value in answer.items() if name != "hang"})
-    kind, first = next(KINDS[name] for name in answer if name in KINDS)
-    return kind(**{first if KINDS.get(name, (None,))[0] is kind else name: value for name, value in answer.items()})
+    """An answer from its JSON: {"say": "Hello.", "pause": 1}, {"status": 429, "message": "Wait."}, {"hang": true} …"""
+    name = next(name for name in KINDS if name in answer)
+    kind, first = KINDS[name]
+    rest = {key: value for key, value in answer.items() if key != name}
+    return kind(**rest, **({first: answer[name]} if first else {}))
 
 
 def write_ledger(fake, path):
-    calls = [
-        {
-            "number": c.number,
-            "path": c.path,
-            "model": c.model,
-            "state": c.state,
-            "delivered": c.delivered,
-            "usage": c.usage,
-        }
-        for c in fake.requests
-    ]
-    told = {
-        state: summed(c.usage for c in fake.requests if c.delivered is (state == "delivered"))
-        for state in ("delivered", "undelivered")
-    }
-    Path(f"{path}.new").write_text(json.dumps({"requests": calls, "overrun": fake.overrun, **told}))
+    names = ("number", "path", "model", "state", "delivered", "usage")
+    told = {"requests": [{name: getattr(call, name) for name in names} for call in fake.requests]}
+    told["delivered"] = summed(call.usage for call in fake.requests if call.delivered)
+    told["undelivered"] = summed(call.usage for call in fake.requests if not call.delivered)
+    Path(f"{path}.new").write_text(json.dumps({**told, "overrun": fake.overrun}))
     os.replace(f"{path}.new", path)
 
 

@@ -132,6 +132,20 @@ def test_finishes_have_both_names(finish, stop):
         assert json.loads(read(server, "/v1/messages")[1])["stop_reason"] == stop
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+def test_thought_comes_before_the_text_and_is_billed(path):
+    with FakeLLM([Say("I was thinking", reasoning="Let me see")]) as server:
+        _, text = read(server, path, stream=True, stream_options={"include_usage": True})
+        assert text.index("Let me see") < text.index("I was thinking")
+        assert server.delivered["completion"] == 6
+    if path == "/v1/messages":
+        kinds = [(told["index"], told["type"][14:]) for told in pieces(text) if "index" in told]
+        deltas = ["delta"] * 2
+        assert kinds == [(0, kind) for kind in ["start", *deltas, "stop"]] + [
+            (1, k) for k in ["start", "delta", "stop"]
+        ]
+
+
 def test_both_protocols_count_the_same_conversation_alike():
     system, user = ASK
     parts = [{"type": "text", "text": "Hello, "}, {"type": "text", "text": "you!"}]
@@ -256,6 +270,14 @@ def test_a_cut_reply_is_billed_in_full(stream):
         assert server.undelivered == {**NONE, "prompt": ASKED, "completion": 3}
 
 
+def test_a_quiet_end_has_neither_finish_nor_usage():
+    with FakeLLM([Cut("one two three", after=5, quiet=True)]) as server:
+        _, text = read(server, "/v1/chat/completions", stream=True, stream_options={"include_usage": True})
+        assert "one t" in text and "usage" not in text and "DONE" not in text
+        assert [told["choices"][0]["finish_reason"] for told in pieces(text)] == [None, None]
+        assert server.delivered == NONE
+
+
 def test_many_at_once_are_all_booked():
     with FakeLLM([Say("one two", pause=0.01)], repeat=True) as server:
         clients = [threading.Thread(target=read, args=(server, path)) for path in list(PATH.values()) * 20]
@@ -295,6 +317,24 @@ def test_litellm_shows_how_long_to_wait(litellm, protocol, stream):
 def test_litellm_raises_on_a_cut_reply(litellm, protocol, stream):
     with FakeLLM([Cut("word " * 50, after=100)]) as server, pytest.raises(litellm.exceptions.openai.APIError):
         complete(litellm, server, protocol, stream=stream)
+
+
+@BOTH
+@pytest.mark.parametrize("broken", [Garbage(), Cut("word " * 50, after=100, quiet=True)], ids=["garbage", "quiet"])
+def test_litellm_raises_nothing_on_a_stream_that_has_no_end_but_knows_of_no_finish(litellm, protocol, broken):
+    """What a client must look at by itself: litellm says "stop", and may make up a usage."""
+    model = {"openai": "openai/test", "anthropic": "anthropic/claude-sonnet-4-5"}[protocol]
+    with FakeLLM([broken]) as server:
+        base = server.openai_url if protocol == "openai" else server.anthropic_url
+        reply = litellm.completion(model=model, api_base=base, api_key="k", messages=ASK, stream=True, max_retries=0)
+        told = [choice.finish_reason for chunk in reply for choice in chunk.choices]
+    assert "stop" in told and reply.received_finish_reason is None
+
+
+@BOTH
+def test_litellm_gives_up_on_a_silent_server(litellm, protocol):
+    with FakeLLM([Hang()]) as server, pytest.raises(litellm.Timeout):
+        complete(litellm, server, protocol, timeout=0.3)
 
 
 @BOTH
