@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from agent.core.text import duration, plural
 
 LONGEST_WAIT = 900.0  # a provider that asks for more is not waited for: the study stops, resumable
+MOST_TRIES = 15  # of one call in one session, whatever the kinds
 _CAP = 300.0  # the longest wait that we choose ourselves
 
 
@@ -85,7 +86,7 @@ def after(tries: Sequence[Try], session: float, wait: float, salt: str) -> Again
     kind = KINDS[last.kind]
     same = sum(t.kind == last.kind for t in failed)
     times = f" ({plural(same, 'time')})" if same > 1 else ""
-    if same >= kind.tries:
+    if same >= kind.tries or len(failed) >= MOST_TRIES:
         return GiveUp(kind.exit_code, f"{kind.said}{times}: {last.evidence}", kind.hint)
     asked = last.retry_after or 0.0
     if asked > LONGEST_WAIT:

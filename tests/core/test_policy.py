@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core import events as e
+from agent.core import ledger
+from agent.core.calls import KINDS, MOST_TRIES
 from agent.core.policy import (
     LOST_JOBS,
     NOTES_TURNS,
@@ -286,8 +288,8 @@ def test_the_decision_is_a_function_of_state_and_time():
 class World:
     """Carries out actions by folding the events that a step could yield; `dice` chooses among them."""
 
-    def __init__(self, dice, speed, people=False, **limits):
-        self.people = people
+    def __init__(self, dice, speed, people=False, troubles=False, **limits):
+        self.people, self.troubles = people, troubles
         self.state = fold(entries(created(("run_0", "run_0_zero")), opened(**limits)))
         self.dice, self.thrown, self.speed, self.elapsed = dice, 0, speed, 0.0
 
@@ -329,13 +331,20 @@ class World:
         yield PLAN
 
     def ask(self, action):
+        if not ledger.fits(self.state, action.phase, WORST):
+            yield e.BudgetReached(call=action.call, phase=action.phase, needed=WORST, left=0.0)
+            return
         if action.call not in self.state.calls:
             yield asked(action.call, action.run, action.turn, action.action)
         what = self.choose(*[""] * 10, "run", "study") if self.people else ""
+        yield e.CallSent(call=action.call, model="m", usage={"completion_tokens": 100}, cost=WORST)
         if what:  # while the reply is awaited
             yield e.HumanStopped(slip=f"{self.thrown}", what=what)
-        if not self.state.stopping:
-            yield replied(action.call)
+        kind = self.choose(*["reply"] * 20, "killed", *KINDS) if self.troubles else "reply"
+        if kind in KINDS:
+            yield e.CallFailed(call=action.call, kind=kind, evidence="it failed", billed=KINDS[kind].billed)
+        elif kind == "reply" and not self.state.stopping:
+            yield e.CallReplied(call=action.call, model="m", reply_sha256="0", cost=WORST / self.choose(1, 2, 9))
 
     def readreply(self, action):
         call = self.state.calls[action.call]
@@ -368,6 +377,7 @@ setattr(World, "await", World._await)  # the methods are named like the actions,
 
 RUNS, ATTEMPTS, TURNS = 3, 2, 2
 LONGEST_STUDY = 40 + RUNS * (ATTEMPTS + LOST_JOBS) * (TURNS * 3 + 5) + RUNS * NOTES_TURNS * 3
+WORST = 0.25  # dollars that a call may cost
 DICE = st.lists(st.integers(0, 1000), min_size=1, max_size=60)
 
 
@@ -395,3 +405,24 @@ def test_a_study_that_is_gone_on_with_again_and_again_ends_each_time(dice):
         )
     asked_for = [(c.action, c.run, c.turn) for c in world.state.calls.values()]
     assert len(set(asked_for)) == len(asked_for)  # so a recording of it can be played
+
+
+@given(DICE, st.sampled_from([None, 0.1, 0.3, 1.0, 3.0]))
+@settings(max_examples=300, deadline=None)
+def test_whatever_fails_the_calls_of_a_study_are_bounded_and_never_cost_more_than_the_limit(dice, limit):
+    world = World(
+        dice, 0.0, troubles=True, max_runs=RUNS, attempts_per_run=ATTEMPTS, turns_per_attempt=TURNS, max_cost=limit
+    )
+    for _ in range(4):
+        stop, _ = world.live(LONGEST_STUDY * MOST_TRIES)
+        assert stop.exit_code in (0, 1, 2, 3, 4)
+        total = ledger.total(world.state.calls.values())
+        assert limit is None or total.cost <= limit + 1e-9
+        experiments = ledger.of_phase(world.state, "experiments").cost
+        assert limit is None or experiments <= limit * (1 - ledger.WRITING_COST) + 1e-9
+        assert all(len(c.tries) <= 4 * MOST_TRIES + 4 for c in world.state.calls.values())
+        if stop.exit_code == 3:
+            assert world.state.ended == "cost"
+        world.state = after(
+            world.state, opened(max_runs=RUNS, attempts_per_run=ATTEMPTS, turns_per_attempt=TURNS, max_cost=limit)
+        )
