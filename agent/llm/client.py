@@ -19,7 +19,7 @@ from agent.core.config import Settings
 from agent.core.ports import Pulse
 from agent.core.prompt import Bill, NoReply, Reply
 from agent.core.text import duration
-from agent.llm import failures
+from agent.llm import failures, keys
 from agent.llm.catalogue import Facts
 from agent.llm.library import litellm
 
@@ -75,7 +75,9 @@ class Client:
                 if isinstance(piece, _End):
                     bill = self._bill(told) if told else self.worst(messages)
                     seconds = time.monotonic() - began
-                    return Reply(text, self.facts.name, bill.usage, seconds, bill.cost, not told, piece.finish)
+                    return Reply(
+                        keys.without(text), self.facts.name, bill.usage, seconds, bill.cost, not told, piece.finish
+                    )
         finally:
             conversation.leave()
         raise AssertionError("a conversation has an end")
@@ -141,9 +143,12 @@ class _Conversation:
                 return
 
     def _talk(self, arguments: dict[str, Any]) -> None:
-        heard = False
+        heard, response = False, None
         try:
             response = litellm().completion(**arguments)
+            if response is None:  # after a 422, and a second one without what it named: litellm does that by itself
+                self._arrived.put(NoReply("request", "a parameter of the request is refused"))
+                return
             if not arguments.get("stream"):
                 choice = response.choices[0]
                 usage = getattr(response, "usage", None)
@@ -157,7 +162,8 @@ class _Conversation:
                 self._arrived.put(_Piece(_text_of(chunk)))
             self._arrived.put(_end_of(response))
         except Exception as error:  # noqa: BLE001  whatever litellm raises is how this try ended
-            self._arrived.put(failures.from_exception(error, heard))
+            whole = getattr(response, "received_finish_reason", None)  # litellm may stumble over its own summary
+            self._arrived.put(_end_of(response) if whole else failures.from_exception(error, heard))
 
 
 def _text_of(chunk: Any) -> str:

@@ -20,7 +20,7 @@ _CONTEXT = re.compile(
 _CREDIT = re.compile(r"insufficient_quota|exceeded your current quota|credit balance|out of credit|billing", re.I)
 _CLASSES = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout)\s*[:-]\s+)+")
 _MESSAGE = re.compile(r'"message":\s*"((?:[^"\\]|\\.)+)"')
-_UNREADABLE = re.compile(r"invalid response from LLM|Unable to get json response|Expecting value", re.I)
+_UNREADABLE = re.compile(r"invalid response (from LLM|object)|Unable to get json response|Expecting value", re.I)
 _NOT_REACHED = (
     "ConnectError",
     "ConnectTimeout",
@@ -57,7 +57,7 @@ def evidence(error: BaseException) -> str:
 def _kind(error: BaseException, heard: bool) -> str:
     types = litellm().exceptions
     names = [type(one).__name__ for one in _chain(error)]
-    text, status = str(error), getattr(error, "status_code", None)
+    text, status = str(error), _status(error, types)
     if isinstance(error, types.ContextWindowExceededError) or (status in (400, 413) and _CONTEXT.search(text)):
         return "context"
     if status == 402 or (status in (400, 403, 429) and _CREDIT.search(text)):
@@ -76,8 +76,6 @@ def _kind(error: BaseException, heard: bool) -> str:
 
 
 def _by_status(status: Any, error: BaseException, types: Any) -> str:
-    if isinstance(error, types.APIConnectionError):
-        return "garbage"  # litellm's class for an answer that it cannot read
     if status in (401, 403):
         return "key"
     if status == 404:
@@ -90,7 +88,13 @@ def _by_status(status: Any, error: BaseException, types: Any) -> str:
         return "server"
     if isinstance(status, int) and 400 <= status < 500:
         return "request"
-    return "unknown"
+    return "garbage" if isinstance(error, types.APIConnectionError) else "unknown"
+
+
+def _status(error: BaseException, types: Any) -> Any:
+    """The provider's. litellm's class for what it cannot read, an odd status or an odd answer, has a 500 of its own."""
+    told = (getattr(one, "status_code", None) for one in _chain(error) if not isinstance(one, types.APIConnectionError))
+    return next((status for status in told if status is not None), None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

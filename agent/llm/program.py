@@ -21,7 +21,7 @@ from agent.core.errors import InputProblem
 from agent.core.ports import Pulse
 from agent.core.prompt import Bill, NoReply, Prompt, Reply
 from agent.core.text import duration, shorten
-from agent.llm.keys import hide
+from agent.llm.keys import hide, without
 
 _UNKNOWN = Bill({}, None)
 _LONGEST_RUN = 15  # times `reply_timeout`
@@ -64,7 +64,7 @@ class ProgramModel:
                 return NoReply("program", _complaint(program.returncode, moaned))
             said.seek(0)
             text = said.read().decode("utf-8", "replace")
-        return Reply(text, self.name, seconds=time.monotonic() - began, cost=None)
+        return Reply(without(text), self.name, seconds=time.monotonic() - began, cost=None)
 
     def _watch(self, program: subprocess.Popen[bytes], said: IO[bytes], pulse: Pulse, began: float) -> str:
         """Why it was not waited for, or nothing."""
