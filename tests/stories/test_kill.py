@@ -44,7 +44,7 @@ def recording(path, replies):
     return f"replay:{path}"
 
 
-def begin(place, model, toy=None, **kw):
+def begin(place, model, toy=None, more=(), **kw):
     idea = place / "idea.json"
     idea.write_text(
         json.dumps(
@@ -54,7 +54,7 @@ def begin(place, model, toy=None, **kw):
             }
         )
     )
-    return command("run", idea, "-m", model, "-o", place / "results", "--max-runs", 1, **kw)
+    return command("run", idea, "-m", model, "-o", place / "results", "--max-runs", 1, *more, **kw)
 
 
 def wait_for(condition, patience=20.0):
@@ -232,12 +232,12 @@ def test_ctrl_c_ends_the_local_job_and_resume_does_it_again(tmp_path):
 
 
 def test_the_inner_pages_of_a_failing_run_reach_the_coder(tmp_path):
-    broken = "Break.\n" + block("    fits = {}", "    fits = undefined_name")
-    script = edits([broken, "Mend.\n" + block("    fits = undefined_name", "    fits = {}") + rate(0.05, 0.01)])
+    broken = "Break.\n" + block("    fits = {}", '    fits = {}["no such key"]')
+    script = edits([broken, "Mend.\n" + block('    fits = {}["no such key"]', "    fits = {}") + rate(0.05, 0.01)])
     root, settings = world.start(tmp_path, max_runs=1)
     model = world.Script(script | {("notes", "run_1", 1): notes("run_1")})
     assert world.go(root, model, settings).exit_code == 0
     told = model.prompts[1].request
-    assert "NameError: name 'undefined_name' is not defined" in told
-    assert "experiment.py, line 32, in main" in told and ">   32 |     fits = undefined_name" in told
+    assert "KeyError: 'no such key'" in told
+    assert "experiment.py, line 32, in main" in told and '>   32 |     fits = {}["no such key"]' in told
     assert "Its goal: Break." in told and "attempt 1 of 4" in told

@@ -116,11 +116,11 @@ def outcome_of(root):
     """All that must not depend on crashes: times, commit ids and costs left out."""
     state, _, found = catalog.look(root)
     told = record(state, found)
-    for key in ("name", "head", "seconds"):
+    for key in ("name", "head", "seconds", "cost"):  # a crash while a call is under way costs one more try
         told.pop(key)
     told["interventions"] = [item["what"] for item in told["interventions"]]
     for run in told["runs"]:
-        run.pop("head"), run.pop("seconds")
+        run.pop("head"), run.pop("seconds"), run.pop("cost")
         run["metrics"] = {key: value for key, value in run["metrics"].items() if not key.startswith("training.")}
         run["attempts"] = [{**a, "head": ""} for a in run["attempts"]]
         if run["source"].startswith("measured in"):
