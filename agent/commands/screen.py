@@ -32,6 +32,8 @@ class Screen:
             f"{desk.idea.title}\n  study {desk.state.name} · template {desk.template.name}, profile {desk.state.profile}"
             f" · model {short_model(desk.model.name)}"
         )
+        if desk.model.name.startswith("cmd:") and desk.state.settings.max_cost is not None:
+            print("  cost: what a program costs is not known, so --max-cost does not bind it.")
         print("  sandbox: none. The experiment runs with your rights; isolation comes with a later version.")
 
     def teller(self, template: Template) -> Callable[[Entry, State, State], None]:

@@ -16,8 +16,9 @@ from agent.core import events as e
 from agent.core import ledger
 from agent.core.calls import KINDS
 from agent.core.policy import Ask
+from agent.core.ports import Pulse
 from agent.core.prompt import NoReply, Prompt, Reply
-from agent.core.text import as_text
+from agent.core.text import as_text, duration
 from agent.steps import stored
 from agent.steps.compose import compose
 from agent.steps.desk import Desk
@@ -41,9 +42,10 @@ def perform(desk: Desk, action: Ask) -> Iterator[e.Event]:
         yield e.CallAsked(call=action.call, action=prompt.action, run=action.run, turn=action.turn,  # type: ignore[arg-type]
                           model=desk.model.name, prompt_sha256=prompt.sha256)  # fmt: skip
     if reply is None:
-        _wait(desk, action.not_before)
+        _wait(desk, action)
         yield e.CallSent(call=action.call, model=desk.model.name, usage=worst.usage, cost=worst.cost)
-        answer = desk.model.complete(prompt, desk.pulse)
+        answer = desk.model.complete(prompt, _pulse(desk, action.call))
+        desk.show_progress("")
         if isinstance(answer, NoReply):
             yield _failed(action.call, answer)
             return
@@ -66,8 +68,19 @@ def _kept(desk: Desk, prompt: Prompt, answer: Reply) -> Reply:
     return reply
 
 
-def _wait(desk: Desk, until: float) -> None:
-    """Until the provider may be tried again."""
-    while (left := until - desk.now()) > 0:
+def _pulse(desk: Desk, call: str) -> Pulse:
+    began = desk.now()
+
+    def pulse() -> None:
         desk.pulse()
+        desk.show_progress(f"{call}  waiting for the reply, {duration(desk.now() - began)}")
+
+    return pulse
+
+
+def _wait(desk: Desk, action: Ask) -> None:
+    """Until the provider may be tried again."""
+    while (left := action.not_before - desk.now()) > 0:
+        desk.pulse()
+        desk.show_progress(f"{action.call}  trying again in {duration(left)}")
         time.sleep(min(left, _POLL))
