@@ -1,6 +1,7 @@
-"""The gate: what a change must be before anything is run. Minimal; a later part adds AST, names, signatures, smoke.
+"""The gate: what a change must be before anything is run. A later part adds signatures and smoke.
 
-Passed means: a block was applied, bytes of the experiment changed, no frozen file is touched, Python files compile.
+Passed means: a block was applied, bytes of the experiment changed, no frozen file is touched, Python files compile, and
+the change brings in nothing that would surely fail where it is run (`lint`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agent.core import lint
 from agent.core.template import is_experiment
 
 Files = Mapping[str, str]
@@ -32,6 +34,8 @@ def check(before: Files, changed: Files, seen: Mapping[str, Files]) -> Passed | 
     problems = [p for name, text in sorted(really.items()) if (p := _compiles(name, text))]
     if problems:
         return Refused(tuple(problems), mendable=True)
+    if found := lint.findings(before, really):
+        return Refused(found, mendable=True)
     after = experiment({**before, **really})
     if after == experiment(before):
         return Passed(really, starts_run=False)

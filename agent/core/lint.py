@@ -23,7 +23,7 @@ _LONGEST_LINE = 120
 FATAL = {
     # NameError and UnboundLocalError, unless `unbound` sees a way out
     "UndefinedName": "`{0}` is not defined in this file",
-    "UndefinedLocal": "`{0}` is used before this function gives it a value (a function that sets a name has its own)",
+    "UndefinedLocal": "`{0}` is used before it gets a value; the function sets it, so it is its own here, not the outer one",
     # TypeError, IndexError, KeyError or ValueError, whatever the values are
     "PercentFormatPositionalCountMismatch": "`%` has {0} placeholder(s) in its text but {1} value(s)",
     "PercentFormatMissingArgument": "the text before `%` asks for {0}, which the mapping does not hold",

@@ -70,7 +70,8 @@ class Reader(checker.Checker):  # type: ignore[misc]
         if later := self._places(_running(message.scopes), name):
             if any(isinstance(place, ast.ExceptHandler) for place in later):
                 return f"`{name}` exists only inside its `except` block"
-            return f"`{name}` is used before it gets a value (line {min(place.lineno for place in later)})"
+            line = min(place.lineno for place in later)
+            return f"`{name}` is used before it gets a value" + (f" (line {line})" if line > message.lineno else "")
         places = [place for (_, bound), nodes in self.bound.items() if bound == name for place in nodes]
         if inside := sorted({getattr(self.getScopeNode(place), "name", "") for place in places} - {""}):
             return f"`{name}` is not defined here; it exists only inside `{'`, `'.join(inside[:3])}`"
@@ -120,8 +121,6 @@ class Reader(checker.Checker):  # type: ignore[misc]
         for name in node.names:
             self.bound.setdefault((id(self.scopeStack[0]), name), []).append(node)
         super().GLOBAL(node)
-
-    NONLOCAL = GLOBAL
 
     def handleNodeDelete(self, node: Any) -> None:
         self.deleted.add((id(self.scope), getattr(node, "id", "")))

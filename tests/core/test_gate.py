@@ -62,3 +62,25 @@ def test_an_experiment_whose_results_are_known_is_not_run_again():
 def test_a_file_more_makes_another_experiment():
     seen = {"run_1": {"experiment.py": "x = 2\n"}}
     assert check(OLD, {"experiment.py": "x = 2\n", "model.py": ""}, seen).starts_run
+
+
+@pytest.mark.parametrize("name", ["experiment.py", "plot.py", "probes.py"])
+def test_code_that_would_surely_fail_is_refused_with_its_line_and_can_be_mended(name):
+    result = check(OLD, {name: "z = 1\nnp.zeros(z)\n"}, {})
+    said = f"{name} would fail in line 2 after the change, `np.zeros(z)`: `np` is not imported in this file"
+    assert result == Refused((said,), mendable=True)
+
+
+def test_what_compiles_not_is_said_before_what_would_fail():
+    (said,) = refused({"experiment.py": "spam\n", "plot.py": "("})
+    assert said.startswith("plot.py would not compile")
+
+
+def test_a_fault_that_was_there_before_is_no_fault_of_the_change():
+    old = {"experiment.py": "x = 1\nspam()\n"}
+    assert check(old, {"experiment.py": "x = 2\n\nspam()\n"}, {}).starts_run
+    assert "`spam`" in refused({"experiment.py": "x = 2\nspam()\nspam()\n"}, before=old)[0]
+
+
+def test_other_languages_and_notes_are_not_read_for_names():
+    assert check(OLD, {"notes/run_1.txt": "spam()", "conf.toml": "spam = eggs"}, {})

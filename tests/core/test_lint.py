@@ -40,6 +40,13 @@ FOUND = {
     "an exception after its handler": ("def f():\n    try:\n        pass\n    except ValueError as error:\n        pass\n    return error\n", ["`error`"]),
     "in code that nobody calls": ("def never():\n    undefined_helper()\n", ["`undefined_helper`"]),
     "under except Exception": ("def f(x):\n    try:\n        return trian(x)\n    except Exception:\n        return 0\n", ["`trian`"]),
+    "a loop that waits for what it sets, short circuit": ("while True and not done:\n    done = True\n", ["`done`", "before"]),
+    "a comprehension that comes too early": ("xs = [helper(x) for x in [1]]\ndef helper(x):\n    return x\n", ["`helper`", "before", "line 2"]),
+    "annotated and never set": ("model: int\ndef run():\n    return model\n", ["`model`"]),
+    "in a handler of NameError": ("try:\n    x = 1\nexcept NameError:\n    spam()\n", ["`spam`"]),
+    "exec in a namespace of its own": ("exec('x = 1', {})\nprint(spam)\n", ["`spam`"]),
+    "exec does not hide other mistakes": ("exec('x = 1')\nprint(x)\nprint('%s' % (1, 2))\n", ["line 3"]),
+    "globals only compared": ("if 'a' in globals():\n    pass\nprint(spam)\n", ["`spam`"]),
     "globals only read": ("keys = [k for k, v in globals().items()]\nx = {k: globals()[k] for k in keys}\nprint(spam)\n", ["`spam`"]),
     "percent: too few": ("print('%s and %s' % (1,))\n", ["2", "1", "%"]),
     "percent: too many": ("print('%d' % (1, 2))\n", ["1", "2", "%"]),
@@ -82,6 +89,7 @@ SILENT = {
     "defined later, used in a function": "def main():\n    return helper() + LIMIT\ndef helper():\n    return 1\nLIMIT = 3\nmain()\n",
     "global set elsewhere": "def setup():\n    global model\n    model = 1\ndef run():\n    return model\n",
     "annotated global set elsewhere": "model: int\ndef run():\n    return model\ndef setup():\n    global model\n    model = 1\n",
+    "annotated global set before": "model: int\ndef setup():\n    global model\n    model = 1\ndef run():\n    return model\n",
     "global in the function": "count = 0\ndef f():\n    global count\n    count += 1\n",
     "nonlocal": "def f():\n    def g():\n        nonlocal n\n        n += 1\n    n = 0\n    g()\n    return n\n",
     "the value of the round before": "def f(xs):\n    for i, x in enumerate(xs):\n        if i > 0:\n            print(last - x)\n        last = x\n",
@@ -89,6 +97,9 @@ SILENT = {
     "the round before, and a global of the name": "best = 9\ndef f(xs):\n    for i, x in enumerate(xs):\n        if i:\n            print(best)\n        best = x\n",
     "the round before, short circuit": "for i in range(3):\n    if i and last > i:\n        pass\n    last = i\n",
     "the round before, inner loop": "for i in range(3):\n    for j in range(i):\n        print(row)\n    row = i\n",
+    "the round before, in a value": "for i in range(3):\n    x = i and last\n    last = i\n",
+    "the round before, in a comprehension": "for i in range(3):\n    if i:\n        xs = [last for _ in range(2)]\n    last = i\n",
+    "the round before, from a comprehension": "for i in range(3):\n    if i:\n        print(y)\n    xs = [y for x in [1] if (y := x)]\n",
     "deleted in a handler": "def f(xs):\n    for x in xs:\n        try:\n            loss = x()\n        except RuntimeError:\n            del loss\n            continue\n        print(loss)\n",
     "deleted on another way": "def f(model, xs):\n    for x in xs:\n        del model\n        return None\n    return model\n",
     "deleted at the top, used in a function before": "config = {}\ndef f():\n    return config\nx = f()\ndel config\n",
@@ -158,6 +169,10 @@ def test_a_second_copy_of_an_old_finding_is_new():
     assert findings({"a.py": two}, {"a.py": one}) == ()
 
 
+def test_an_old_finding_may_be_indented():
+    assert findings({"a.py": "spam()\n"}, {"a.py": "if True:\n    spam()\n"}) == ()
+
+
 def test_a_line_that_stays_but_loses_its_import_is_new():
     (said,) = findings({"a.py": "import json\njson.dumps(1)\n"}, {"a.py": "\njson.dumps(1)\n"})
     assert said == "a.py would fail in line 2 after the change, `json.dumps(1)`: `json` is not imported in this file"
@@ -185,7 +200,7 @@ def test_only_python_is_read_and_each_changed_file_is():
 
 
 def test_submodules_are_names_of_their_package():
-    code = "from .spam import x\\ndel spam\\n"
+    code = "from .spam import x\ndel spam\n"
     assert findings({}, {"eggs/__init__.py": code}) == ()
 
 
