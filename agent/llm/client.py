@@ -95,8 +95,8 @@ class Client:
         streamed = {"stream": True, "stream_options": {"include_usage": True}} if self._settings.stream else {}
         own = {"api_base": self.facts.base_url, **_unneeded_key(self.facts)} if self.facts.base_url else {}
         return {
-            "max_tokens": self.facts.reply_tokens,
             **options,
+            "max_tokens": self.facts.reply_tokens,  # what was booked, whatever aider's table says
             **streamed,
             **own,
             "model": self.facts.name,

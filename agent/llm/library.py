@@ -24,4 +24,20 @@ def litellm() -> Any:
     library.num_retries = 0
     library.disable_hf_tokenizer_download = True
     library._logging._disable_debugging()
+    _keep_usage(library)
     return library
+
+
+def _keep_usage(library: Any) -> None:
+    """Of the streams of deepseek, xai, mistral and others, litellm 1.81 throws away what the provider says was used."""
+    from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler as Handler
+
+    parse = Handler.chunk_parser
+
+    def with_usage(self: Any, chunk: dict[str, Any]) -> Any:
+        piece = parse(self, chunk)
+        if chunk.get("usage") and not getattr(piece, "usage", None):
+            piece.usage = library.Usage(**chunk["usage"])
+        return piece
+
+    Handler.chunk_parser = with_usage
