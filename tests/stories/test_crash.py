@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 
 from agent.core import events
+from agent.core.prompt import NoReply
 from agent.store.journal import Journal
 from tests.stories import world
 from tests.stories.world import Script, block, edits, new_file, notes, rate
@@ -25,7 +26,7 @@ def _raise(number):
     return f"    fits = {{}}\n    raise ValueError({number})"
 
 
-# Three short studies that have everything in them: (settings, replies, how they end).
+# Short studies that have everything in them: (settings, replies, how they end).
 STUDIES = {
     "rejected, kept, idle, completed": (
         {"max_runs": 2},
@@ -50,9 +51,16 @@ STUDIES = {
         (0, "the limit of 2 runs is reached"),
     ),
     "refused, closed": (
-        {"max_runs": 1, "attempts_per_run": 2},
-        edits(["ALL_COMPLETED", "Raise.\n" + block("    fits = {}", _raise(1)), "Raise again.\n" + block(_raise(1), _raise(2))]),
+        {"max_runs": 1, "attempts_per_run": 2, "retry_wait": 0.01},
+        edits(["ALL_COMPLETED", "Raise.\n" + block("    fits = {}", _raise(1)), "Raise again.\n" + block(_raise(1), _raise(2))])
+        | {("edit", "run_1", 1, "first"): NoReply("cut", "the line broke")},
         (1, "the limit of 1 run is reached; no run gave a usable result"),
+    ),
+    "too dear": (
+        {"max_runs": 1, "max_cost": 1.0},
+        {"worst": 0.8},
+        (3, "the cost limit of $1.00 is reached: the next call may cost $0.8000, and $0.7000 is left for experiments;"
+            " the rest is kept for notes and paper"),
     ),
 }  # fmt: skip
 
@@ -140,7 +148,8 @@ def _bytes_of(root):
 
 
 def _lines(root: Path, name: str) -> list[str]:
-    return (root / ".study" / name).read_text().splitlines()
+    path = root / ".study" / name
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def _differences(found, expected, path=""):

@@ -47,7 +47,7 @@ def test_a_coder_whose_runs_always_fail_is_told_each_time_and_the_runs_are_close
             line = next(x for x in dict(prompt.files)["experiment.py"].splitlines() if x.startswith("import os"))
             self.replies = {
                 (prompt.action, prompt.run, prompt.turn): f"Break it, try {len(self.asked)}.\n"
-                + block(line, f"import os; missing_{len(self.asked)}")
+                + block(line, f"import os; eval('missing_{len(self.asked)}')")
             }
             return super().complete(prompt, pulse)
 
@@ -84,14 +84,17 @@ def test_all_completed_inside_a_block_or_beside_code_is_not_the_end(tmp_path):
 def test_a_run_that_failed_is_not_dropped_when_the_coder_ends_the_study(tmp_path):
     script = edits(
         rate(0.05, 0.02),
-        ["Break.\n" + block("    fits = {}", "    fits = missing") + notes("run_1"), "I give up.\nALL_COMPLETED"],
+        [
+            "Break.\n" + block("    fits = {}", "    fits = eval('missing')") + notes("run_1"),
+            "I give up.\nALL_COMPLETED",
+        ],
     )
     root, settings = world.start(tmp_path)
     assert world.go(root, Script(script), settings).exit_code == 0
     run = world.state_of(root).runs["run_2"]
     assert run.status == "closed" and run.closed.startswith("given up by the coder after 1 failed attempt: NameError")
     assert "## run_2: Break." in (root / "notes.txt").read_text()
-    assert "fits = missing" not in (root / "experiment.py").read_text()
+    assert "missing" not in (root / "experiment.py").read_text()
 
 
 def test_the_last_runs_results_reach_the_notes_even_if_the_coder_writes_none(tmp_path):
@@ -293,8 +296,8 @@ def test_a_recording_of_a_study_plays_the_same_study(tmp_path):
     script = edits(
         ["nothing", rate(0.05, 0.02)],
         [
-            "Break.\n" + block("    fits = {}", "    fits = missing"),
-            "Mend.\n" + block("    fits = missing", "    fits = {}") + rate(0.02, 0.01) + notes("run_1"),
+            "Break.\n" + block("    fits = {}", "    fits = eval('missing')"),
+            "Mend.\n" + block("    fits = eval('missing')", "    fits = {}") + rate(0.02, 0.01) + notes("run_1"),
         ],
     )
     script |= {("notes", "run_2", 1): notes("run_2")}
@@ -402,8 +405,8 @@ def test_a_run_keeps_the_goal_of_its_first_change_whatever_its_repairs_are_calle
     script = edits(
         [
             "Weight the points by distance.\n" + rate(0.05, 0.02) + block("no such line", "x"),
-            "Again.\n" + block("    fits = {}", "    fits = missing"),
-            "Mend a name.\n" + block("    fits = missing", "    fits = {}"),
+            "Again.\n" + block("    fits = {}", "    fits = eval('missing')"),
+            "Mend a name.\n" + block("    fits = eval('missing')", "    fits = {}"),
         ]
     )
     root, settings = world.start(tmp_path, max_runs=1)

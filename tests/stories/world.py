@@ -8,7 +8,7 @@ from pathlib import Path
 from agent import session
 from agent.core.config import Settings
 from agent.core.errors import InputProblem
-from agent.core.prompt import FREE, Reply
+from agent.core.prompt import Bill, Reply
 from agent.core.state import fold
 from agent.loop import record_all, work
 from agent.report.record import record
@@ -35,7 +35,11 @@ def notes(run, text=None):
 
 
 class Script:
-    """A model that answers from a list of (action, run, turn) → reply and writes down what it was asked."""
+    """A model that answers from a list of (action, run, turn) → reply and writes down what it was asked.
+
+    A NoReply under (action, run, turn, "first") is how the first try of that call ends, by the ledger; "worst" is what
+    each call may cost at most.
+    """
 
     def __init__(self, replies, ledger=None, before_reply=None):
         self.name = "script"
@@ -46,21 +50,28 @@ class Script:
         self.before_reply = before_reply
 
     def worst(self, prompt):
-        return FREE
+        return Bill({}, self.replies.get("worst", 0.0))
 
     def complete(self, prompt, pulse):
         key = (prompt.action, prompt.run, prompt.turn)
         self.asked.append(key)
         self.prompts.append(prompt)
+        trouble = self.replies.get((*key, "first"))
+        if trouble and f"{prompt.call}\n" not in (self.ledger.read_text() if self.ledger.exists() else ""):
+            self._write(prompt)
+            return trouble
         if self.ledger:
-            with self.ledger.open("a") as lines:
-                lines.write(f"{prompt.call}\n")
+            self._write(prompt)
         if self.before_reply:
             self.before_reply(prompt)
         pulse()
         if key not in self.replies:
             raise InputProblem(f"the script has no reply to {key}")
         return Reply(self.replies[key], self.name, {"prompt_tokens": 7})
+
+    def _write(self, prompt):
+        with self.ledger.open("a") as lines:
+            lines.write(f"{prompt.call}\n")
 
 
 def edits(*replies):
