@@ -26,7 +26,34 @@ PROGRESS_FILE = "progress.jsonl"
 
 MiB = 1024 * 1024
 
-Ending = Literal["finished", "timeout", "stopped", "lost", "unstartable"]
+Ending = Literal["finished", "timeout", "limit", "stopped", "lost", "unstartable"]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a command may touch beside the system's own folders (read-only) and its HOME and TMPDIR. Absolute paths.
+
+    `writable` and `readable` exist when it starts; `hidden` lie below readable ones and are not there for the command.
+    """
+
+    writable: tuple[str, ...] = ()
+    readable: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Reach:
+        return Reach(**{key: tuple(value) for key, value in data.items()})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of the whole tree of a job, its commands together. None: no limit. Exceeding one ends the job."""
+
+    memory: int | None = None  # bytes resident
+    disk: int | None = None  # bytes in the writable folders, HOME and TMPDIR among them
+    processes: int | None = None
+    open_files: int = 4096  # of each process
+    output: int = 1024 * MiB  # bytes of each stream; far more than is kept
 
 
 @dataclass(frozen=True)
@@ -36,6 +63,7 @@ class Command:
     name: str  # "experiment", "evaluate": shown to people
     argv: tuple[str, ...]
     unlink_first: tuple[str, ...] = ()  # files, relative to the job's cwd, that must not exist when it starts
+    reach: Reach = Reach()
 
 
 @dataclass(frozen=True)
@@ -45,7 +73,9 @@ class Job:
     env: dict[str, str] = field(default_factory=dict)  # on top of the few harmless variables that are inherited
     seconds: float = 600.0  # wall clock for all commands together
     stream_bytes: int = 16 * MiB  # kept of each stream
-    sandbox: str = "none"
+    sandbox: str = "none"  # a tier of runners.sandbox; "auto": the best that works where the job runs
+    network: Literal["none", "hub", "host"] = "none"
+    limits: Limits = Limits()
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -53,9 +83,12 @@ class Job:
     @staticmethod
     def from_json(data: dict[str, Any]) -> Job:
         commands = tuple(
-            Command(c["name"], tuple(c["argv"]), tuple(c.get("unlink_first", ()))) for c in data["commands"]
+            Command(
+                c["name"], tuple(c["argv"]), tuple(c.get("unlink_first", ())), Reach.from_json(c.get("reach", {}))
+            )
+            for c in data["commands"]
         )
-        return Job(**{**data, "commands": commands})
+        return Job(**{**data, "commands": commands, "limits": Limits(**data.get("limits", {}))})
 
 
 @dataclass(frozen=True)
@@ -70,6 +103,8 @@ class Outcome:
     detail: str = ""  # one sentence for people
     unlinked: tuple[str, ...] = ()  # files of `unlink_first` that were there and were removed
     dropped_bytes: int = 0  # output beyond the cap
+    usage: dict[str, float] = field(default_factory=dict)  # the most that was seen: memory, disk, processes
+    sandbox: str = ""  # what was in force, in one line
 
     @property
     def ok(self) -> bool:
