@@ -97,7 +97,7 @@ SECRETS = (
     Attack("agent_socket", "talks to an ssh-agent's socket in /tmp", ("reached",)),
     Attack("abstract_socket", "talks to an abstract Unix socket of the machine", ("reached",)),
     Attack("names_and_sizes", "asks for the size of ~/.ssh/id_rsa with stat()", ("mark",),
-           landlock="limited: Landlock does not cover stat(): whoever knows a file's name learns that it exists, its size and "
+           landlock="limited: Landlock does not cover stat(): whoever knows a name learns that the file exists, its size and "
                     "times, never its content", partly=("size",)),
 )  # fmt: skip
 

@@ -1,0 +1,13 @@
+"""600 MB in files that exist only in memory (memfd)."""
+
+import os
+import time
+
+files = []
+for number in range(10):
+    file = os.memfd_create(f"hoard-{number}")
+    for _ in range(6):
+        os.write(file, b"x" * 10_000_000)
+    files.append(file)
+time.sleep(2.5)
+print("REACHED 600 MB that belong to no process, for two seconds")

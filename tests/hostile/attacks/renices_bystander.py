@@ -1,0 +1,16 @@
+"""Slows another process: priority, one core, first to be killed for memory."""
+
+import contextlib
+import json
+import os
+
+W = json.loads(os.environ["HOSTILE"])
+from pathlib import Path
+
+for change in (
+    lambda: os.setpriority(os.PRIO_PROCESS, W["bystander"], 19),
+    lambda: os.sched_setaffinity(W["bystander"], {min(os.sched_getaffinity(0))}),
+    lambda: Path(f"/proc/{W['bystander']}/oom_score_adj").write_text("999"),
+):
+    with contextlib.suppress(OSError):
+        change()
