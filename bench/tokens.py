@@ -144,9 +144,8 @@ def our_parts(told: list[tuple[str, str]]) -> dict[str, str]:
     code, answer = code.split("# How to answer", 1)
     code, context = code.split("harness/api.md (read-only):", 1)
     frame, experiment = files.split("\nexperiment.py\n", 1)
-    experiment, plot = experiment.split("\nplot.py\n", 1)
     parts = {"rules": rules + answer, "idea": idea, "about the template": code, "api.md": context,
-             "experiment.py": experiment, "plot.py": plot}  # fmt: skip
+             "experiment.py": experiment}  # fmt: skip
     rest = request
     for part, before, after in (("results", "Its results:\n\n", "\n\nAll runs"), ("results", "against, run_0_l1:\n\n", "\n\nAll b"),
                                 ("history", "All runs so far:\n\n", "\n\n"), ("history", "All baselines:\n\n", "\n\n"),

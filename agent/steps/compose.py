@@ -15,13 +15,12 @@ from agent.steps.edit import draft
 
 _NOTES_SHOWN = 2
 _NOTES_LONGEST = 700
+_PLOTS = "plot.py"
 
 
 def compose(desk: Desk, action: Ask) -> Prompt:
     texts = draft(desk, desk.state.runs.get(action.run) if action.action == "edit" else None)
-    shown = tuple(
-        (name, text) for name, text in sorted(texts.items(), key=_experiment_first) if not name.startswith("notes")
-    )
+    shown = tuple(sorted((name, text) for name, text in texts.items() if _is_shown(name)))
     request = _notes_request(desk, action, texts) if action.action == "notes" else _edit_request(desk, action, texts)
     hints = "".join(f"\n\nA person who watches this study says: {h.text}" for h in desk.state.hints)
     prompt = Prompt(action.call, action.action, action.run, action.turn, _stable(desk), shown, request.strip() + hints)
@@ -34,8 +33,9 @@ def compose(desk: Desk, action: Ask) -> Prompt:
     return prompt
 
 
-def _experiment_first(item: tuple[str, str]) -> tuple[int, str]:
-    return (0 if item[0] == "experiment.py" else 1), item[0]
+def _is_shown(name: str) -> bool:
+    """Notes are quoted where they are wanted; figures are drawn when there is something to draw, in a step of its own."""
+    return not name.startswith("notes") and name != _PLOTS
 
 
 def _stable(desk: Desk) -> str:
@@ -48,7 +48,7 @@ def _stable(desk: Desk) -> str:
         experiment=idea.experiment,
         details="\n\n".join(f"## {heading}\n{text}" for heading, text in idea.details()),
         command=template.command.replace("{out_dir}", "run_i"),
-        editable=", ".join((*template.editable, "notes/*.txt")),
+        editable=", ".join((*(name for name in template.editable if name != _PLOTS), "notes/*.txt")),
         context="\n\n".join(
             f"{name} (read-only):\n```\n{data.decode('utf-8', 'replace')}\n```"
             for name, data in sorted(context.items())
