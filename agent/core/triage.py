@@ -60,6 +60,9 @@ def blame(case: Case) -> Blame:
     if out.ending == "timeout":
         said = f"did not end within {duration(case.seconds_allowed)} and was killed"
         return Blame("resource", said, _streams(case))
+    if out.ending == "limit":
+        said = out.detail or f"{out.command} exceeded a limit and was killed"
+        return Blame("resource", shorten(said, 200), "\n\n".join(part for part in (_used(out), _streams(case)) if part))
     if out.exit_code == 0:
         first = case.problems[0] if case.problems else "no usable final_info.json"
         return Blame("contract", shorten(first, 200), "\n".join(f"- {p}" for p in case.problems[:30]))
@@ -68,6 +71,15 @@ def blame(case: Case) -> Blame:
     trace = last_traceback(case.stderr)
     evidence = trace[-1].strip() if trace else f"{out.command} ended with exit code {out.exit_code}"
     return Blame("code", shorten(evidence, 200), _explain(case, trace))
+
+
+def _used(out: Outcome) -> str:
+    """What the job used at most, for the coder."""
+    units = {"memory": "MB of memory", "disk": "MB of disk", "output": "MB of output", "processes": "processes"}
+    mega = 1024 * 1024
+    known = [(name, out.usage[name]) for name in units if name in out.usage]
+    told = [f"{value if name == 'processes' else value / mega:.4g} {units[name]}" for name, value in known]
+    return f"The most that was seen: {', '.join(told)}." if told else ""
 
 
 _FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.*))?$')

@@ -2,7 +2,7 @@
 
 Standard input is the terminal's and output is shown as it comes, so a breakpoint in the experiment works. It protects
 nothing: only a command's own process is killed at the time limit or on Ctrl-C, what it left in the background lives
-on, no sandbox applies, and `stop` counts only between two commands.
+on, no sandbox applies, no limit but that of time, and `stop` counts only between two commands.
 """
 
 from __future__ import annotations

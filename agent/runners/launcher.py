@@ -12,13 +12,14 @@ its time limit, when the file `stop` appears, or on SIGTERM, SIGINT or SIGHUP; t
 the tree is dead after GRACE plus some milliseconds.
 Exit codes: 0 an outcome was recorded, or there was nothing to do · 2 no usable job.json · 4 the folder cannot be
 written (disk full, rights): the tree is killed and standard error says why.
-Limits: standard library only, Linux and macOS; on macOS there are no sub-reapers (see tree.py). Nothing is isolated
-and no memory or disk is limited here.
+A job that exceeds one of its limits (limits.py) is killed at once, without the grace, in which it would go on growing.
+Limits: standard library only, Linux and macOS; on macOS there are no sub-reapers (see tree.py).
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import select
 import selectors
@@ -29,8 +30,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from agent.core.job import STOP_FILE, Ending, Job, Outcome
-from agent.runners import folder, tree
-from agent.runners.reaper import Pipes, Report, reap_job
+from agent.runners import folder, tree, watch
+from agent.runners.limits import Watcher, size
+from agent.runners.reaper import AT_ONCE, GENTLY, Pipes, Report, reap_job
 from agent.runners.sandbox import Prepared, Unprepared, prepare
 from agent.runners.streams import CappedLog
 
@@ -103,6 +105,8 @@ class Launcher:
         self.next_beat = self.began + HEARTBEAT
         self.command = job.commands[0].name
         self.reason: Ending | None = None  # why we ordered the end, if we did
+        self.excess = ""  # what was too much
+        self.oom_kills = watch.oom_kills()
         self.signalled = False
         self.last: Report | None = None  # the reaper's last word
         self.unread = b""
@@ -134,12 +138,14 @@ class Launcher:
         logs = [CappedLog(self.attempt / name, self.job.stream_bytes) for name in ("stdout.log", "stderr.log")]
         reaper, sources = self._fork_reaper(ready, temporary)
         watched: dict[int, int | None] = {reaper: None}
+        outputs = dict(zip(("standard output", "standard error"), logs, strict=True))
+        watcher = Watcher(self.job, self.attempt, reaper, outputs)
         try:
             with selectors.DefaultSelector() as selector:
                 for source, log in zip(sources[1:], logs, strict=True):
                     selector.register(source, selectors.EVENT_READ, log.write)
                 selector.register(sources[0], selectors.EVENT_READ, self._hear)
-                self._watch(selector, sources[0])
+                self._watch(selector, sources[0], watcher)
                 self._wait_for_the_end(reaper, watched)
                 self._drain(selector)
             seconds = time.monotonic() - self.began
@@ -149,7 +155,9 @@ class Launcher:
             with contextlib.suppress(OSError):  # the folder may be gone altogether; the exit code says it, too
                 self._record(Outcome("lost", self.command, detail=f"The launcher could not write its files: {problem}"))
             raise
-        return self._outcome(seconds, dropped, watched[reaper])
+        if (excess := watcher.last_look(self.command)) and self.reason is None:
+            self.reason, self.excess = "limit", excess
+        return dataclasses.replace(self._outcome(seconds, dropped, watched[reaper]), usage=watcher.usage)
 
     def _fork_reaper(self, ready: Sequence[Prepared], temporary: str) -> tuple[int, list[int]]:
         """The reaper's process number and the descriptors to read from: its reports, stdout, stderr."""
@@ -166,7 +174,7 @@ class Launcher:
             os.close(theirs)
         return reaper, [reports, out, err]
 
-    def _watch(self, selector: selectors.BaseSelector, reports: int) -> None:
+    def _watch(self, selector: selectors.BaseSelector, reports: int, watcher: Watcher) -> None:
         """Until the reaper closes its reports: everything is dead, or the reaper itself is."""
         due = 0.0
         while reports in selector.get_map():
@@ -176,7 +184,10 @@ class Launcher:
             due = now + TICK
             if self.reason is None and (reason := self._reason_to_end(now)):
                 self.reason = reason
-                self._order_the_end()
+                self._order(GENTLY)
+            if not self.excess and (excess := watcher.look(self.command)):  # it may also be during the grace
+                self.reason, self.excess = self.reason or "limit", excess
+                self._order(AT_ONCE)
             if now >= self.next_beat:
                 self._beat()
 
@@ -212,15 +223,15 @@ class Launcher:
         self.status = self.status.beat("running" if self.reason is None else "ending", self.command)
         folder.write_status(self.attempt, self.status)
 
-    def _order_the_end(self) -> None:
-        """Closing the pipe is the order: the same that our death would give."""
-        if self.orders >= 0:
-            os.close(self.orders)
-            self.orders = -1
+    def _order(self, how: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the reaper is dead: we shall see
+            os.write(self.orders, how)
 
     def _wait_for_the_end(self, reaper: int, watched: dict[int, int | None]) -> None:
         """Nothing of the job is alive after this, whoever had to kill it."""
-        self._order_the_end()
+        if self.orders >= 0:  # the same order that our death would give
+            os.close(self.orders)
+            self.orders = -1
         if watched[reaper] is None:
             with contextlib.suppress(ChildProcessError):
                 watched[reaper] = os.waitpid(reaper, 0)[1]
@@ -242,10 +253,14 @@ class Launcher:
         name = report.command
         if report.unstartable:
             return "unstartable", report.unstartable
+        if self.reason == "limit":
+            return "limit", self.excess + ("; it was killed." if report.killed else ".")
         if report.killed and self.reason == "timeout":
             return "timeout", f"The time limit of {self.job.seconds:g} s was reached during '{name}'; it was killed."
         if report.killed:
             return "stopped", f"'{name}' was stopped on request."
+        if by_kernel := self._kernels_verdict(report):
+            return "limit", by_kernel
         if report.signal is not None:
             detail = f"'{name}' was killed by signal {report.signal}."
         else:
@@ -253,6 +268,16 @@ class Launcher:
         if report.left_behind:
             detail += f" {report.left_behind} background process(es) that it had left were killed."
         return "finished", detail
+
+    def _kernels_verdict(self, report: Report) -> str:
+        """What the kernel did, if it ended the command for what it used. A shell tells its child's signal as 128 + n."""
+        number = report.signal or (report.exit_code or 0) - 128
+        if number == signal.SIGXFSZ and self.job.limits.disk is not None:
+            allowed = size(max(self.job.limits.disk, self.job.limits.memory or 0))
+            return f"'{report.command}' wrote a file of more than {allowed}, which is the limit; the kernel ended it."
+        if number == signal.SIGKILL and watch.oom_kills() > self.oom_kills:
+            return f"'{report.command}' was killed by the kernel, because this machine or its share of it had no memory left."
+        return ""
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -1,8 +1,9 @@
 """The inner of the launcher's two processes: starts a job's commands one by one and leaves nothing of them alive.
 
 It is forked from the launcher, has a session of its own (so that a kill of the launcher's group does not hit it) and
-is the sub-reaper of everything it starts. It is told nothing but "end it", by a byte on the `orders` pipe or by that
-pipe's end of file, which means that the launcher died. It tells what happens as one JSON object a line.
+is the sub-reaper of everything it starts. It is told nothing but to end the job, by a byte on the `orders` pipe: GENTLY,
+with a grace for what listens to SIGTERM, or AT_ONCE, which also cuts a grace short. The end of the pipe means GENTLY,
+too: the launcher died. It tells what happens as one JSON object a line.
 
 A command is over when its own process has ended *and* everything that it left behind is dead. The reaper exits only
 then; until that moment it also holds the attempt's lock.
@@ -24,7 +25,10 @@ from typing import Any
 
 from agent.core.job import Command, Job
 from agent.runners import tree
+from agent.runners.limits import harden
 from agent.runners.sandbox import Prepared
+
+GENTLY, AT_ONCE = b"g", b"k"
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ def reap_job(job: Job, prepared: Sequence[Prepared], pipes: Pipes, tidy: Callabl
     try:
         os.setsid()
         tree.become_subreaper()
+        harden(job.limits)
         Reaper(job, prepared, pipes).run()
         status = 0
     except BrokenPipeError:  # the launcher died while we were telling it something
@@ -85,6 +90,7 @@ class Reaper:
         self.job, self.prepared, self.pipes = job, prepared, pipes
         self.wakeup = _wake_on_signals()
         self.unlinked: list[str] = []
+        self.ordered = self.at_once = self.deaf = False  # the last: the pipe has ended
 
     def run(self) -> None:
         """Commands until one fails; then one report that says how it ended."""
@@ -108,7 +114,7 @@ class Reaper:
         killed = False
         while tree.reap(watched) and watched[process.pid] is None and not killed:
             killed = self._ordered_to_end(None)
-        left_behind = tree.kill_below(watched, sessions=(process.pid,))
+        left_behind = tree.kill_below(watched, sessions=(process.pid,), hurried=self._hurried)
         status = watched[process.pid] or 0
         process.returncode = code = os.waitstatus_to_exitcode(status)  # Popen must not wait for it: we have reaped it
         if killed:
@@ -132,11 +138,20 @@ class Reaper:
         )
 
     def _ordered_to_end(self, timeout: float | None) -> bool:
-        """Sleep until an order, a signal (a child may have ended) or the time-out; was it the order?"""
-        ready, _, _ = select.select([self.pipes.orders, self.wakeup], [], [], timeout)
+        """Sleep until an order, a signal (a child may have ended) or the time-out; was there an order, now or before?"""
+        sources = [self.wakeup] if self.deaf else [self.wakeup, self.pipes.orders]
+        ready, _, _ = select.select(sources, [], [], 0 if self.ordered else timeout)
         if self.wakeup in ready:
             os.read(self.wakeup, 4096)
-        return self.pipes.orders in ready
+        if self.pipes.orders in ready:
+            order = os.read(self.pipes.orders, 16)
+            self.ordered, self.deaf = True, not order
+            self.at_once = self.at_once or AT_ONCE in order
+        return self.ordered
+
+    def _hurried(self) -> bool:
+        self._ordered_to_end(0)
+        return self.at_once
 
     def _tell(self, report: Report) -> None:
         line = report.to_line()

@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,18 +53,24 @@ def reap(watched: dict[int, int | None]) -> bool:
             watched[pid] = status
 
 
-def kill_below(watched: dict[int, int | None], sessions: Collection[int] = (), grace: float = GRACE) -> int:
+def kill_below(
+    watched: dict[int, int | None],
+    sessions: Collection[int] = (),
+    grace: float = GRACE,
+    hurried: Callable[[], bool] = lambda: False,
+) -> int:
     """Kill everything below the caller and return when nothing is left; how many processes there were at first.
 
-    `sessions` are the commands' sessions; they only matter where there is no sub-reaper.
+    `sessions` are the commands' sessions; they only matter where there is no sub-reaper. The grace ends early when
+    `hurried` says so.
     """
     if not reap(watched) and LINUX:
         return 0
     found = _below(os.getpid(), sessions)
-    for process in found:
-        _send(process.pid, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while time.monotonic() < deadline and _something_left(watched, sessions):
+    for process in found if grace and not hurried() else ():
+        _send(process.pid, signal.SIGTERM)
+    while time.monotonic() < deadline and not hurried() and _something_left(watched, sessions):
         time.sleep(POLL)
     pause = 0.0
     while _something_left(watched, sessions):
@@ -115,7 +121,7 @@ def _send(pid: int, number: signal.Signals) -> None:
 def _below(root: int, sessions: Collection[int]) -> list[Process]:
     children: dict[int, list[Process]] = {}
     found: dict[int, Process] = {}
-    for process in _proc_table() if LINUX else _ps_table():
+    for process in processes():
         children.setdefault(process.parent, []).append(process)
         if not LINUX and process.group in sessions:
             found[process.pid] = process
@@ -126,6 +132,11 @@ def _below(root: int, sessions: Collection[int]) -> list[Process]:
                 found[process.pid] = process
                 waiting.append(process.pid)
     return list(found.values())
+
+
+def processes() -> Iterator[Process]:
+    """All of the machine, but for those that have ended."""
+    return _proc_table() if LINUX else _ps_table()
 
 
 def _proc_table() -> Iterator[Process]:
