@@ -20,7 +20,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import platform
 import re
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -34,7 +33,7 @@ SMALLEST_FOLDER = 4096  # what a folder counts at least: a million of them must 
 LONGEST_NAME = 3500  # bytes of a path that the kernel takes at once (4096), with some room
 PIECE = 128  # files between two chances to pause
 KCMP_VM = 1
-KCMP = {"x86_64": 312, "aarch64": 272}.get(platform.machine())
+KCMP = {"x86_64": 312, "aarch64": 272}.get(os.uname().machine)
 
 _STATUS = re.compile(rb"^(PPid|VmSwap|RssAnon|RssShmem|Threads):\s+(\d+)", re.MULTILINE)
 _ROLLUP = re.compile(rb"^(Pss|Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+)", re.MULTILINE)
@@ -134,7 +133,8 @@ def _proportional(seen: Seen) -> tuple[int, int]:
         return size[b"Pss_Anon"] + size.get(b"SwapPss", 0), size.get(b"Pss_Shmem", 0)
     if b"Pss" in size:  # Linux before 5.4: pages of files are in it
         return min(size[b"Pss"] + size.get(b"SwapPss", 0), seen.memory), 0
-    return seen.private, seen.shared
+    now = _look_at(seen.pid)  # not for us to read; or, far more often, it has just ended
+    return (now.private, now.shared) if now else (0, 0)
 
 
 def _same_memory(one: Seen, other: Seen) -> bool:
