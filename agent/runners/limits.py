@@ -33,6 +33,7 @@ SHARE = 100  # a look at the tree pauses for so many times its own cost
 LONGEST_PAUSE = 0.5
 SLICE = 0.01  # seconds of a tick that a walk over the files may take
 REST = 1.0  # between two walks
+FIRST = 0.3  # seconds until the first walk: short jobs have only the last
 SWIFT = 10  # slices: a walk that took no more is believed at once
 LAST_LOOK = 2.0  # seconds for the walk after the end
 
@@ -81,13 +82,14 @@ class Walk:
         self.folders, self.limit = folders, limit
         self.peak = 0
         self.held = 0  # bytes in files in memory, by the last walk that came to its end
-        self.due = 0.0
+        self.due = time.monotonic() + FIRST
         self.suspect = False  # the last walk found too much, but took long
-        self.begin(())
+        self.sum, self.slices = watch.Stored(), 0
+        self.steps: Iterator[None] | None = None
 
     def begin(self, pids: Sequence[int]) -> None:
         self.sum, self.slices = watch.Stored(), 0
-        self.steps: Iterator[None] | None = watch.store(self.folders, pids, self.sum)
+        self.steps = watch.store(self.folders, pids, self.sum)
 
     def go_on(self, pids: Sequence[int], now: float) -> bool:
         """Walk for one slice; whether the limit is certainly exceeded."""

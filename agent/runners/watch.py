@@ -23,8 +23,8 @@ import os
 import re
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.runners import tree
 
@@ -41,8 +41,7 @@ _TMPFS = re.compile(rb"^\d+ \d+ (\d+):(\d+) \S+ (\S+) .*? - tmpfs ", re.MULTILIN
 _ESCAPED = re.compile(rb"\\(\d{3})")
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """One process at one moment. Bytes. One that has ended and was not yet collected has no memory."""
 
     pid: int
@@ -144,19 +143,20 @@ def _same_memory(one: Seen, other: Seen) -> bool:
     return bool(_LIBC.syscall(KCMP, one.pid, other.pid, KCMP_VM, 0, 0) == 0)
 
 
-@dataclass
 class Stored:
     """A sum in the making."""
 
-    disk: int = 0
-    memory: int = 0  # in files that live in memory and that the job holds open, or in its own tmpfs
-    files: set[tuple[int, int]] = field(default_factory=set)  # with several names or several holders: seen
+    def __init__(self) -> None:
+        self.disk = 0
+        self.memory = 0  # in files that live in memory and that the job holds open, or in tmpfs of its own
+        self.files: set[tuple[int, int]] = set()  # that have several names or holders, and were counted
 
 
-def store(roots: Sequence[str], processes: Iterable[int], into: Stored) -> Iterator[None]:
+def store(roots: Sequence[str], processes: Sequence[int], into: Stored) -> Iterator[None]:
     """Add up all that the job stores, with a chance to pause after each step."""
     yield from _folders(roots, into)
-    yield from _held(processes, {_device(root) for root in roots}, into)
+    if processes:
+        yield from _held(processes, {_device(root) for root in roots}, into)
 
 
 def _folders(roots: Sequence[str], into: Stored) -> Iterator[None]:
