@@ -115,10 +115,10 @@ def allowed_by(spec: dict[str, Any]) -> list[tuple[str, int]]:
 def _resolve(name: str, optional: bool) -> str:
     try:
         return os.path.realpath(_absolute(name), strict=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as problem:
         if optional:
             return ""
-        raise
+        raise OSError(problem.errno, problem.strerror, name) from None
 
 
 def _absolute(name: str) -> str:
