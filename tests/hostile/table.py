@@ -67,7 +67,7 @@ LIMITS = (
     ),
     resource("open_files", "opens 6000 files", ("mark",), "finished"),
     resource("core_dump", "crashes with 50 MB in memory, to leave a core file", ("mark",), "finished"),
-    Attack("raises_limits", "raises its own limits of open files and file size again", ("mark",), root_only=True),
+    resource("raises_limits", "raises its own limits again, then opens 6000 files", ("mark",), "finished"),
     Attack("fills_shm", "60 MB in /dev/shm", ("mark",)),
     Attack("fills_tmp", "60 MB in /tmp", ("mark",)),
 )
@@ -119,7 +119,7 @@ FILES = (
     Attack("study_deleted", "deletes the whole study", ("change",)),
     Attack("own_folders_deleted", "deletes its run folder's content, its HOME and TMPDIR, and the attempt folder", ("change",)),
     Attack("interpreter_poison", "sitecustomize.py and a .pth file into the interpreter's folders", ("change",)),
-    Attack("import_poison", "json.py and harness/__pycache__ in the study, for the evaluation to import", ("change", "forged"), evaluated=True),
+    Attack("import_poison", "modules and byte code in the study, for the evaluation to import", ("change", "forged"), evaluated=True),
     Attack("attempt_status", "writes its own good outcome into status.json and ends badly", ("forged", "change")),
     Attack("attempt_job", "rewrites job.json so that the evaluation is another program", ("change", "forged"), evaluated=True),
     Attack("attempt_lock", "removes the attempt's lock and asks for a stop", ("change", "forged")),

@@ -15,4 +15,4 @@ if ctypes.CDLL(None).process_vm_readv(pid, local, 1, remote, 1, 0) > 0:
     print(buffer.value.decode())
 with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
     memory.seek(address)
-    print(re.findall(rb"PLANTED-\w+", memory.read(size)))
+    print(re.findall(rb"PLANTED-[\w-]+", memory.read(size)))

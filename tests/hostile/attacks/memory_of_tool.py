@@ -12,5 +12,5 @@ with open(f"/proc/{W['tool']}/maps") as maps, open(f"/proc/{W['tool']}/mem", "rb
         if rights.startswith("rw"):
             with contextlib.suppress(OSError, ValueError, OverflowError):
                 memory.seek(int(start, 16))
-                for found in re.findall(rb"PLANTED-\w+", memory.read(int(end, 16) - int(start, 16))):
+                for found in re.findall(rb"PLANTED-[\w-]+", memory.read(int(end, 16) - int(start, 16))):
                     print(found.decode())

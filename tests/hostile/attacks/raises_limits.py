@@ -1,12 +1,16 @@
-"""Raises its own limits of open files and file size again."""
+"""Raises its own limits again, then opens 6000 files."""
 
 import contextlib
+import os
 import resource
 
-for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE):
-    with contextlib.suppress(OSError, ValueError):
-        hard = resource.getrlimit(limit)[1]
-        more = 50_000 if hard != 50_000 else 60_000
-        if hard != resource.RLIM_INFINITY and hard < more:
-            resource.setrlimit(limit, (more, more))
-            print("REACHED a higher hard limit")
+for wanted in (20_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]):
+    for hard in (wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[1]):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+files = []
+with contextlib.suppress(OSError):
+    for _ in range(6000):
+        files.append(os.open("/dev/null", os.O_RDONLY))
+if len(files) == 6000:
+    print("REACHED 6000 open files")

@@ -3,9 +3,9 @@
 import contextlib
 import json
 import os
+from pathlib import Path
 
 W = json.loads(os.environ["HOSTILE"])
-from pathlib import Path
 
 for change in (
     lambda: os.setpriority(os.PRIO_PROCESS, W["bystander"], 19),
