@@ -35,6 +35,9 @@ PIECE = 128  # files between two chances to pause
 KCMP_VM = 1
 KCMP = {"x86_64": 312, "aarch64": 272}.get(os.uname().machine)
 
+HAS_LISTS = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children")  # noqa: PTH110
+
+_LIBC = ctypes.CDLL(None)
 _STATUS = re.compile(rb"^(PPid|VmSwap|RssAnon|RssShmem|Threads):\s+(\d+)", re.MULTILINE)
 _ROLLUP = re.compile(rb"^(Pss|Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+)", re.MULTILINE)
 _TMPFS = re.compile(rb"^\d+ \d+ (\d+):(\d+) \S+ (\S+) .*? - tmpfs ", re.MULTILINE)
@@ -55,11 +58,12 @@ class Seen(NamedTuple):
         return self.private + self.shared
 
 
-def below(root: int, most: int | None = None) -> list[Seen]:
-    """All processes below `root`; the walk ends early when there are more than `most`."""
-    children = _listed if HAS_LISTS else _scanned()
+def below(root: int, most: int | None = None, lists: bool = HAS_LISTS) -> list[Seen]:
+    """All processes below `root`; the walk ends early when there are more than `most`. `lists`: the kernel keeps some."""
+    children = _listed if lists else _scanned()
     found: dict[int, Seen] = {}
-    waiting = children(root, 1)
+    top = _look_at(root)
+    waiting = children(root, top.threads) if top else []
     while waiting and (most is None or len(found) <= most):
         pid = waiting.pop()
         if pid not in found and (seen := _look_at(pid)):
@@ -311,7 +315,3 @@ def _read(path: str) -> bytes:
             return file.read()
     except OSError:
         return b""
-
-
-_LIBC = ctypes.CDLL(None)
-HAS_LISTS = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children")  # noqa: PTH110
