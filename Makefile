@@ -2,7 +2,7 @@
 VENV   := .venv
 READY  := $(VENV)/.ready
 BIN    := $(VENV)/bin
-SYSTEM := git                    # Debian packages; later parts add theirs (sandbox, LaTeX, Slurm, browser)
+SYSTEM := git bubblewrap         # Debian packages; later parts add theirs (LaTeX, Slurm, browser)
 
 .PHONY: help setup run test unit check system clean
 help:       ## this list

@@ -19,8 +19,11 @@ from agent.core.state import GOES_ON, fold
 from agent.core.template import Profile, Template
 from agent.llm.choose import choose
 from agent.loop import record_all
+from agent.runners import tiers
 from agent.runners.inspect import Interpreter, fingerprint
 from agent.runners.interpreters import resolve
+from agent.runners.sandbox import Unprepared
+from agent.runners.tiers import Tier
 from agent.steps import close, stored
 from agent.steps.desk import Desk
 from agent.store import catalog
@@ -51,6 +54,7 @@ def preflight(
             problems,
         )
     need_git()
+    sandbox_of(settings, template)
     if settings.record:
         stored.check_recording(Path(settings.record))
     environment = template.environment
@@ -61,6 +65,20 @@ def preflight(
 
 
 _machine = cache(fingerprint)  # an interpreter stays what it is while this process lives
+
+
+def sandbox_of(settings: Settings, template: Template) -> Tier:
+    """What the jobs of a study will run in here; InputProblem where nothing works and none was not asked for."""
+    if settings.executor == "inline":
+        return Tier("none", True, "none: -c executor=inline runs the experiment in the foreground, with your rights")
+    wrapped = bool(template.environment.wrapper) and not settings.python
+    tier = _choose("wrapper" if wrapped and settings.sandbox == "auto" else settings.sandbox)
+    if isinstance(tier, Unprepared):
+        raise InputProblem(tier.reason, "`ai-scientist doctor` shows each sandbox with what it lacks.")
+    return tier
+
+
+_choose = cache(tiers.choose)
 
 
 def need_git() -> None:

@@ -28,13 +28,15 @@ class Screen:
     def begin(self, desk: Desk) -> None:
         if self._quiet:
             return
+        from agent.session import sandbox_of
+
         print(
             f"{desk.idea.title}\n  study {desk.state.name} · template {desk.template.name}, profile {desk.state.profile}"
             f" · model {short_model(desk.model.name)}"
         )
         if desk.model.name.startswith("cmd:") and desk.state.settings.max_cost is not None:
             print("  cost: what a program costs is not known, so --max-cost does not bind it.")
-        print("  sandbox: none. The experiment runs with your rights; isolation comes with a later version.")
+        print(f"  sandbox: {sandbox_of(desk.state.settings, desk.template).said}")
 
     def teller(self, template: Template) -> Callable[[Entry, State, State], None]:
         from agent.report.narrate import narrate

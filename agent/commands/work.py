@@ -90,9 +90,11 @@ def _work(root: Path, given: dict[str, Any], reopen: bool, options: argparse.Nam
 
     from agent import session
     from agent.loop import record_all, work
+    from agent.runners import tree
     from agent.steps import human
     from agent.store import catalog
 
+    tree.hide_from_children()  # the keys in our environment are none of the experiment's business
     screen = Screen(quiet=options.quiet or options.json)
     _, _, template = catalog.look(root)
     outside = {

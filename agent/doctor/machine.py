@@ -25,7 +25,7 @@ def examine(settings: Settings) -> list[Check]:
         _interpreter(settings),
         _results(settings),
         _gpu(),
-        _sandbox(),
+        *_sandboxes(),
         _latex(),
     ]
 
@@ -99,13 +99,23 @@ def _gpu() -> Check:
     )
 
 
-def _sandbox() -> Check:
-    return Check(
-        "optional",
-        "Sandbox",
-        "none: experiments run with your rights",
-        "Isolation comes with a later version; run only ideas that you trust.",
-    )
+def _sandboxes() -> list[Check]:
+    """Each tier with what it lacks; one that works is enough, and none is a reason to stop."""
+    from agent.runners import tiers
+
+    found = [tiers.probe(name) for name in tiers.PROBES]
+    some = any(tier.works for tier in found)
+    checks = []
+    for tier in found:
+        said, _, fix = tier.said.partition("; ")
+        if tier.works:
+            checks.append(Check("ok", f"Sandbox {tier.name}", tier.said))
+        else:
+            accept = "" if some else " Or accept that experiments run with your rights: --sandbox=none."
+            checks.append(
+                Check("optional" if some else "missing", f"Sandbox {tier.name}", said, f"{fix}{accept}".strip())
+            )
+    return checks
 
 
 def _latex() -> Check:

@@ -26,7 +26,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from agent.core.job import JOB_FILE, LOCK_FILE, STATUS_FILE, STOP_FILE, Job, NotStarted, Outcome, Running, Sight
+from agent.core.job import (
+    JOB_FILE,
+    LOCK_FILE,
+    PROGRESS_FILE,
+    STATUS_FILE,
+    STOP_FILE,
+    Job,
+    NotStarted,
+    Outcome,
+    Running,
+    Sight,
+)
 from agent.runners.sandbox import HOME_FOLDER, TEMPORARY_FOLDER
 
 LAUNCHER_LOG = "launcher.log"
@@ -169,6 +180,7 @@ def job_folders(attempt: Path) -> Iterator[str]:
     """
     for name in (HOME_FOLDER, TEMPORARY_FOLDER):
         (attempt / name).mkdir(exist_ok=True)
+    (attempt / PROGRESS_FILE).touch()  # a sandbox can only let it write into what is there
     temporary = attempt / TEMPORARY_FOLDER
     if len(os.fsencode(temporary)) <= LONGEST_TEMPORARY:
         yield str(temporary)

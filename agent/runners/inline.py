@@ -18,7 +18,7 @@ from typing import IO
 
 from agent.core.errors import InfrastructureError
 from agent.core.job import STOP_FILE, Command, Job, Outcome, Sight
-from agent.runners import folder
+from agent.runners import folder, tiers
 from agent.runners.reaper import remove_first, why_not
 from agent.runners.sandbox import Prepared, Unprepared, prepare
 from agent.runners.streams import CappedLog
@@ -64,7 +64,7 @@ def _run_job(job: Job, attempt: Path, temporary: str) -> Outcome:
     logs = [CappedLog(attempt / name, job.stream_bytes) for name in ("stdout.log", "stderr.log")]
     outcome, unlinked = Outcome("finished", exit_code=0), list[str]()
     for command in job.commands:
-        made = prepare(command, job, attempt, os.environ, temporary)
+        made = prepare(command, job, attempt, os.environ, temporary, "none")
         if (attempt / STOP_FILE).exists():
             outcome = Outcome("stopped", command.name, detail=f"A stop was requested before '{command.name}'.")
         elif isinstance(made, Unprepared):
@@ -78,7 +78,8 @@ def _run_job(job: Job, attempt: Path, temporary: str) -> Outcome:
         if not outcome.ok:
             break
     seconds, dropped = time.monotonic() - began, sum(log.close() for log in logs)
-    return dataclasses.replace(outcome, seconds=seconds, unlinked=tuple(unlinked), dropped_bytes=dropped)
+    outcome = dataclasses.replace(outcome, seconds=seconds, unlinked=tuple(unlinked), dropped_bytes=dropped)
+    return dataclasses.replace(outcome, sandbox=tiers.LINES["none"])
 
 
 def _run_command(command: Command, made: Prepared, job: Job, logs: list[CappedLog], seconds: float) -> Outcome:

@@ -41,6 +41,8 @@ print("%s" + json.dumps({
     "platform": " ".join(part for part in (platform.system(), platform.machine(), *platform.libc_ver()) if part),
     "torch": torch, "processor": processor or platform.processor(), "processors": os.cpu_count() or 0,
     "omp_num_threads": os.environ.get("OMP_NUM_THREADS", ""),
+    "folders": sorted({os.path.realpath(p) for p in [sys.prefix, sys.base_prefix, sys.exec_prefix] + [
+        p for p in sys.path if "-packages" in p] if os.path.isdir(p)} | {p for p in [sys.prefix] if os.path.isdir(p)}),
 }))
 """
 
@@ -55,6 +57,7 @@ class Interpreter:
     processor: str
     processors: int
     omp_num_threads: str  # "" if not set
+    folders: tuple[str, ...] = ()  # where it and its packages lie
     gpus: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -83,7 +86,8 @@ def fingerprint(prefix: Sequence[str], patience: float = PATIENCE) -> Interprete
         raise _problem(asked, f"could not be started ({problem.strerror or problem})") from None
     for line in answer.stdout.splitlines():
         if line.startswith(MARK):
-            return Interpreter(**json.loads(line[len(MARK) :]), gpus=_gpu_names())
+            told = json.loads(line[len(MARK) :])
+            return Interpreter(**{**told, "folders": tuple(told["folders"])}, gpus=_gpu_names())
     words = (answer.stderr.strip() or answer.stdout.strip() or "no output").splitlines()[-1]
     raise _problem(asked, f"ended with exit code {answer.returncode} and did not answer: {words}")
 

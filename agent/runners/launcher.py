@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from agent.core.job import STOP_FILE, Ending, Job, Outcome
-from agent.runners import folder, tree, watch
+from agent.runners import folder, tiers, tree, watch
 from agent.runners.limits import Watcher, size
 from agent.runners.reaper import AT_ONCE, GENTLY, Pipes, Report, reap_job
 from agent.runners.sandbox import Prepared, Unprepared, prepare
@@ -114,6 +114,7 @@ class Launcher:
 
     def run(self, taken: Callable[[], None]) -> None:
         """From the first status to the last."""
+        tree.hide_from_children()
         with self._signals():
             folder.write_status(self.attempt, self.status)
             taken()
@@ -122,13 +123,16 @@ class Launcher:
             self._record(outcome)
 
     def _run(self, temporary: str) -> Outcome:
+        tier = tiers.choose(self.job.sandbox)
+        if isinstance(tier, Unprepared):
+            return Outcome("unstartable", self.command, detail=tier.reason)
         ready: list[Prepared] = []
         for command in self.job.commands:
-            made = prepare(command, self.job, self.attempt, os.environ, temporary)
+            made = prepare(command, self.job, self.attempt, os.environ, temporary, tier.name)
             if isinstance(made, Unprepared):
                 return Outcome("unstartable", command.name, detail=made.reason)
             ready.append(made)
-        return self._supervise(ready, temporary)
+        return dataclasses.replace(self._supervise(ready, temporary), sandbox=tier.said)
 
     def _record(self, outcome: Outcome) -> None:
         folder.write_status(self.attempt, self.status.end(outcome))

@@ -26,9 +26,19 @@ from typing import Any
 from agent.core.job import Command, Job
 from agent.runners import tree
 from agent.runners.limits import harden
-from agent.runners.sandbox import Prepared
+from agent.runners.sandbox import Prepared, filter_descriptor
 
 GENTLY, AT_ONCE = b"g", b"k"
+_FATAL = (
+    signal.SIGKILL,
+    signal.SIGSEGV,
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGTERM,
+    signal.SIGXFSZ,
+)
 
 
 @dataclass(frozen=True)
@@ -114,9 +124,12 @@ class Reaper:
         killed = False
         while tree.reap(watched) and watched[process.pid] is None and not killed:
             killed = self._ordered_to_end(None)
-        left_behind = tree.kill_below(watched, sessions=(process.pid,), hurried=self._hurried)
+        spared = (process.pid,) if ready.outer else ()
+        left_behind = tree.kill_below(watched, sessions=(process.pid,), hurried=self._hurried, spared=spared)
         status = watched[process.pid] or 0
         process.returncode = code = os.waitstatus_to_exitcode(status)  # Popen must not wait for it: we have reaped it
+        if ready.outer and code - 128 in _FATAL:  # what it was told of the command's end, told on
+            code = 128 - code
         if killed:
             return Report(command.name, killed=True, signal=-code if code < 0 else None)
         return Report(
@@ -127,15 +140,17 @@ class Reaper:
         )
 
     def _start(self, ready: Prepared) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            ready.argv,
-            cwd=self.job.cwd,
-            env=ready.env,
-            stdin=subprocess.DEVNULL,
-            stdout=self.pipes.stdout,
-            stderr=self.pipes.stderr,
-            start_new_session=True,
-        )
+        with filter_descriptor(ready) as (argv, descriptors):
+            return subprocess.Popen(
+                argv,
+                cwd=self.job.cwd,
+                env=ready.env,
+                stdin=subprocess.DEVNULL,
+                stdout=self.pipes.stdout,
+                stderr=self.pipes.stderr,
+                start_new_session=True,
+                pass_fds=descriptors,
+            )
 
     def _ordered_to_end(self, timeout: float | None) -> bool:
         """Sleep until an order, a signal (a child may have ended) or the time-out; was there an order, now or before?"""

@@ -1,22 +1,37 @@
 """What a command may see and touch: the one place where a job's command line and environment are made.
 
-`prepare` is pure: it turns a command into what is really executed. Today the only tier is "none": NOTHING IS ISOLATED.
-The job runs with all rights of the user: it can read every file of theirs, write outside the study, use the network
-and signal their processes. What always holds, whatever the tier, is the scrubbed environment: of the caller's
-variables only those named below are passed on, none of which normally holds a secret. That keeps keys out of the
-job's environment and logs; it is not a security boundary.
+`prepare` turns a command into what is really executed in a tier; tiers.py finds out which tier works on this machine.
+
+    bwrap     bubblewrap: an own file system, own processes, own network (bubblewrap.py)
+    landlock  Landlock and seccomp: files by rules, no sockets but Unix ones (guard.py)
+    wrapper   the template's own container; what it isolates is its affair
+    none      NOTHING IS ISOLATED: the job can read the user's files, write outside the study, use the network
+
+What always holds, whatever the tier, is the scrubbed environment: of the caller's variables only those named below are
+passed on, none of which normally holds a secret. docs/security.md says what each tier contains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import glob
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.job import PROGRESS_FILE, Command, Job
+from agent.core.job import PROGRESS_FILE, Command, Job, Limits
+from agent.runners import bubblewrap
+from agent.runners.bubblewrap import Walls
 
 HOME_FOLDER = "home"
 TEMPORARY_FOLDER = "tmp"
+CHECKPOINT_FOLDER = "checkpoint"
+OWN = (HOME_FOLDER, CHECKPOINT_FOLDER, PROGRESS_FILE)  # of an attempt's folder, what its job may write
+SECCOMP = "{seccomp}"  # in an argv: the number of the descriptor that holds `Prepared.seccomp`
 
 # Names, not patterns: NVIDIA_* would let NVIDIA_API_KEY through, SLURM_* the keys of some plug-ins.
 INHERITED = frozenset(
@@ -40,6 +55,8 @@ INHERITED = frozenset(
 class Prepared:
     argv: tuple[str, ...]
     env: dict[str, str]
+    seccomp: bytes = b""  # a filter for the tier's program, which wants it as a descriptor
+    outer: bool = False  # argv begins with a process that is the tier's, not the job's
 
 
 @dataclass(frozen=True)
@@ -68,9 +85,92 @@ def environment(job: Job, attempt: Path, inherited: Mapping[str, str], temporary
 
 
 def prepare(
-    command: Command, job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str = ""
+    command: Command, job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str = "", tier: str = "none"
 ) -> Prepared | Unprepared:
-    """What to execute for `command`. `temporary` is another, shorter name of the attempt's temporary folder."""
-    if job.sandbox != "none":
-        return Unprepared(f"The sandbox '{job.sandbox}' is not known here; only 'none' is.")
-    return Prepared(command.argv, environment(job, attempt, inherited, temporary))
+    """What to execute for `command` in `tier`. `temporary` is another, shorter name of the attempt's temporary folder."""
+    if tier in ("none", "wrapper"):
+        return Prepared(command.argv, environment(job, attempt, inherited, temporary))
+    if tier == "bwrap":
+        return _in_bubblewrap(command, job, attempt, inherited)
+    if tier == "landlock":
+        return _guarded(command, job, attempt, inherited, temporary)
+    return Unprepared(f"The sandbox '{tier}' is not known here.")
+
+
+def _in_bubblewrap(command: Command, job: Job, attempt: Path, inherited: Mapping[str, str]) -> Prepared:
+    from agent.runners import syscalls
+
+    hidden = [path for path in command.reach.hidden if os.path.lexists(path)]
+    walls = Walls(
+        readable=command.reach.readable,
+        hidden_folders=tuple(path for path in hidden if Path(path).is_dir()),
+        hidden_files=tuple(path for path in hidden if not Path(path).is_dir()),
+        writable=(*command.reach.writable, *_own(attempt)),
+        temporary=str(attempt / TEMPORARY_FOLDER),
+        shared_memory=job.limits.memory or _half_of_memory(),
+        gpus=_gpus(),
+        network=job.network == "host",
+    )
+    program = find_bubblewrap(inherited)
+    argv = bubblewrap.command_line(program, walls, job.cwd, _limited(command.argv, job.limits))
+    env = environment(job, attempt, inherited, bubblewrap.SHORT_TEMPORARY)
+    return Prepared(argv, env, syscalls.program(os.uname().machine, "all"), outer=True)
+
+
+def _guarded(command: Command, job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str) -> Prepared:
+    from agent.runners import guard
+
+    spec = {
+        "writable": [*command.reach.writable, *_own(attempt), str(attempt / TEMPORARY_FOLDER), "/dev/shm"],
+        "readable": [*bubblewrap.SYSTEM, *bubblewrap.ETC, "/proc", *command.reach.readable],
+        "optional": [*bubblewrap.SYSTEM, *bubblewrap.ETC, "/dev/shm"],
+        "hidden": [path for path in command.reach.hidden if os.path.lexists(path)],
+        "devices": list(_gpus()),
+        "sockets": "all" if job.network == "host" else "unix",
+        "limits": {
+            "processes": None,
+            "open_files": job.limits.open_files,
+            "file_bytes": job.limits.disk,
+            "address_space": None,
+        },
+    }
+    argv = (sys.executable, "-I", "-S", str(Path(guard.__file__)), json.dumps(spec), "--", *command.argv)
+    return Prepared(argv, environment(job, attempt, inherited, temporary))
+
+
+def _own(attempt: Path) -> list[str]:
+    return [str(attempt / name) for name in OWN if (attempt / name).exists()]
+
+
+def _limited(argv: tuple[str, ...], limits: Limits) -> tuple[str, ...]:
+    """The number of processes counts per user namespace, so it is set inside; util-linux is in every Linux."""
+    if limits.processes is None or not Path("/usr/bin/prlimit").exists():
+        return argv
+    return ("/usr/bin/prlimit", f"--nproc={limits.processes}", "--", *argv)
+
+
+def find_bubblewrap(inherited: Mapping[str, str]) -> str:
+    return shutil.which("bwrap", path=inherited.get("PATH")) or "/usr/bin/bwrap"
+
+
+def _gpus() -> tuple[str, ...]:
+    return (*bubblewrap.GPUS, *(path for path in sorted(glob.glob("/dev/nvidia[0-9]*"))))
+
+
+def _half_of_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+@contextlib.contextmanager
+def filter_descriptor(made: Prepared) -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
+    """The command line with its descriptor's number, and the descriptors that the program must inherit."""
+    if not made.seccomp:
+        yield made.argv, ()
+        return
+    descriptor = os.memfd_create("seccomp", 0)
+    try:
+        os.write(descriptor, made.seccomp)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield tuple(str(descriptor) if word == SECCOMP else word for word in made.argv), (descriptor,)
+    finally:
+        os.close(descriptor)

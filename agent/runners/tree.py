@@ -24,6 +24,7 @@ from pathlib import Path
 
 LINUX = sys.platform == "linux"
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_DUMPABLE = 4
 GRACE = 1.0  # seconds between SIGTERM and SIGKILL
 POLL = 0.01
 
@@ -38,6 +39,15 @@ class Process:
 def become_subreaper() -> None:
     if LINUX and ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
+
+
+def hide_from_children() -> None:
+    """No process of the same user can read this one's memory and environment from now on; forks inherit that.
+
+    A process with CAP_SYS_PTRACE still can, so the sandbox takes that away from jobs that run as root.
+    """
+    if LINUX:
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def reap(watched: dict[int, int | None]) -> bool:
@@ -58,18 +68,20 @@ def kill_below(
     sessions: Collection[int] = (),
     grace: float = GRACE,
     hurried: Callable[[], bool] = lambda: False,
+    spared: Collection[int] = (),
 ) -> int:
     """Kill everything below the caller and return when nothing is left; how many processes there were at first.
 
     `sessions` are the commands' sessions; they only matter where there is no sub-reaper. The grace ends early when
-    `hurried` says so.
+    `hurried` says so. `spared` get no SIGTERM: a sandbox's own process, whose end would be the end of all at once.
     """
     if not reap(watched) and LINUX:
         return 0
     found = _below(os.getpid(), sessions)
     deadline = time.monotonic() + grace
     for process in found if grace and not hurried() else ():
-        _send(process.pid, signal.SIGTERM)
+        if process.pid not in spared:
+            _send(process.pid, signal.SIGTERM)
     while time.monotonic() < deadline and not hurried() and _something_left(watched, sessions):
         time.sleep(POLL)
     pause = 0.0

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from agent.core import events as e
 from agent.core.errors import Interrupted
-from agent.core.job import PROGRESS_FILE, Command, Job, NotStarted, Outcome, Running
+from agent.core.file_names import globbed
+from agent.core.job import PROGRESS_FILE, Command, Job, Limits, NotStarted, Outcome, Reach, Running
 from agent.core.policy import Await, Launch, time_left
+from agent.core.template import Resources
 from agent.runners import folder
 from agent.steps import baselines
 from agent.steps.accept import accept
@@ -50,14 +52,50 @@ def put_output_aside(desk: Desk, run: str, attempt: int) -> None:
 
 def _job(desk: Desk, run: str, attempt: Path, seeds: tuple[int, ...]) -> Job:
     template, profile = desk.template, desk.profile
-    commands = [Command("experiment", _argv(desk, template.command, run))]
+    commands = [Command("experiment", _argv(desk, template.command, run), reach=_reach(desk, run, sealed=True))]
     if template.evaluate:
-        commands.append(
-            Command("evaluate", _argv(desk, template.evaluate, run), unlink_first=(f"{run}/final_info.json",))
-        )
+        seen = _reach(desk, run, sealed=False)
+        first = (f"{run}/final_info.json",)
+        commands.append(Command("evaluate", _argv(desk, template.evaluate, run), unlink_first=first, reach=seen))
     env = {**profile.env, **baselines.environment(desk, run)}
     env |= {"AI_SCIENTIST_SEEDS": ",".join(map(str, seeds)), "AI_SCIENTIST_CHECKPOINT": str(_checkpoint(attempt))}
-    return Job(tuple(commands), str(desk.layout.root.resolve()), env, profile.timeout)
+    wrapped = bool(template.environment.wrapper) and not desk.state.settings.python
+    return Job(
+        tuple(commands),
+        str(desk.layout.root.resolve()),
+        env,
+        profile.timeout,
+        sandbox="wrapper" if wrapped and desk.state.settings.sandbox == "auto" else desk.state.settings.sandbox,
+        limits=_limits(profile.limits),
+    )
+
+
+def _reach(desk: Desk, run: str, sealed: bool) -> Reach:
+    """The run's own folder to write; the study without the tool's records, the interpreter and the data to read."""
+    root = desk.layout.root.resolve()
+    output = root / run
+    output.mkdir(exist_ok=True)  # a sandbox can only let it write into a folder that is there
+    hidden = [str(root / ".study")]
+    if sealed:
+        hidden += [str(root / name) for name in _sealed(desk)]
+    data = [str(Path(name).expanduser().absolute()) for name in desk.profile.data]
+    return Reach((str(output),), (str(root), *desk.machine.get("folders", ()), *data), tuple(hidden))
+
+
+def _sealed(desk: Desk) -> list[str]:
+    """Files and folders of the template's `sealed`, the uppermost ones only."""
+    whole = [pattern[: -len("/**")] for pattern in desk.template.sealed if pattern.endswith("/**")]
+    files = [name for name in desk.workspace.tree(desk.state.head) if globbed(name, desk.template.sealed)]
+    return [*whole, *(name for name in files if not any(name.startswith(f"{folder}/") for folder in whole))]
+
+
+def _limits(asked: Resources) -> Limits:
+    gigabyte = 1024**3
+    return Limits(
+        memory=None if asked.memory_gb is None else int(asked.memory_gb * gigabyte),
+        disk=None if asked.disk_gb is None else int(asked.disk_gb * gigabyte),
+        processes=asked.processes,
+    )
 
 
 def _checkpoint(attempt: Path) -> Path:

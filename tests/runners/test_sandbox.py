@@ -53,11 +53,11 @@ def test_harmless_variables_are_inherited_and_the_job_adds_its_own_but_cannot_mo
     }
 
 
-def test_the_only_tier_changes_no_command_line_and_others_are_refused() -> None:
+def test_without_a_sandbox_the_command_line_is_as_it_was_and_an_unknown_one_is_refused() -> None:
     command = Command("x", ("python", "experiment.py"))
     made = prepare(command, Job((command,), "/"), Path("/a"), {})
     assert isinstance(made, Prepared) and made.argv == command.argv
-    assert isinstance(prepare(command, Job((command,), "/", sandbox="bubblewrap"), Path("/a"), {}), Unprepared)
+    assert isinstance(prepare(command, Job((command,), "/"), Path("/a"), {}, "", "bubblewrap"), Unprepared)
 
 
 @pytest.mark.parametrize("runner", [LocalRunner(), InlineRunner()])
