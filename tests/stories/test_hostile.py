@@ -182,13 +182,14 @@ def test_lines_of_frozen_files_cannot_be_changed_either(guarded):
     assert all("not an editable file" in event.problems[0] for event in study.rejections())
 
 
-@pytest.mark.parametrize(
-    "name", ["experiment.py\0.txt", "experi\nment.py", "experiment.py\u202etxt.py", "ｅxperiment.py", "experiment.py/"]
-)
-def test_odd_characters_in_a_name_make_no_file(guarded, name):
-    study = guarded(new_file(name, f"{MARK} = 1"))
+ODD = ("experiment.py\0.txt", "experi\nment.py", "experiment.py\u202etxt.py", "ｅxperiment.py", "experiment.py/")
+
+
+def test_odd_characters_in_a_name_make_no_file(guarded):
+    study = guarded(*[new_file(name, f"{MARK} = 1") for name in ODD])
     assert study.go().exit_code == 0
-    assert study.types()[0] == "edit.rejected" and len(study.server.requests) == 3
+    assert study.types()[: len(ODD)] == ["edit.rejected"] * len(ODD)
+    assert len(study.server.requests) == len(ODD) + 2
 
 
 def test_the_paper_is_not_written_before_its_phase(guarded, tmp_path):
@@ -222,21 +223,19 @@ def test_commands_links_and_mere_words_change_nothing_and_are_told_so(guarded):
     assert time.monotonic() - began < 20
 
 
-@pytest.mark.parametrize("name", ["run", "shell", "web", "commit", "urls", "done in prose"])
-def test_a_change_among_commands_and_links_is_made_and_nothing_else_is(guarded, name):
-    study = guarded(f"{COMMANDS[name]}\n\n{rate(0.05, 0.02)}\n{COMMANDS[name]}\n".replace(MARK, "X"))
+def test_a_change_among_commands_and_links_is_made_and_nothing_else_is(guarded):
+    around = "\n\n".join(COMMANDS[name] for name in ("run", "shell", "web", "commit", "urls", "bash", "done in prose"))
+    study = guarded(f"{around}\n\n{rate(0.05, 0.02)}\n{around}\n".replace(MARK, "X"))
     assert study.go().exit_code == 0
     assert study.types() == ["edit.committed", "edit.committed"] and len(study.server.requests) == 2
     assert '"learning_rate": 0.02,' in (study.root / "experiment.py").read_text()
     assert not list(study.root.rglob("X"))
 
 
-def test_a_coder_that_only_talks_costs_a_bounded_number_of_calls(guarded):
-    for reply in (COMMANDS["urls"], COMMANDS["thoughts"], new_file("../x.py", MARK)):
-        study = guarded(*[reply] * 100)
-        study.settings = study.settings.model_copy(update={"turns_per_attempt": 3, "max_runs": 10})
-        stop = study.go()
-        assert stop.exit_code == 1 and len(study.server.requests) == 2 * 3
+def test_a_coder_that_only_talks_and_trespasses_costs_a_bounded_number_of_calls(guarded):
+    study = guarded(*[COMMANDS["urls"], COMMANDS["thoughts"], new_file("../x.py", MARK)] * 30)
+    study.settings = study.settings.model_copy(update={"turns_per_attempt": 3, "max_runs": 10})
+    assert study.go().exit_code == 1 and len(study.server.requests) == 2 * 3
 
 
 def test_thousands_of_blocks_are_dealt_with_in_seconds(guarded):
