@@ -2,7 +2,7 @@
 
 SPEC_JSON is an object; paths are absolute, everything but `sockets` and `limits` may be left out:
 
-    writable  files and folders: all but making device nodes      sockets   "none", "unix" or "all": see syscalls.py
+    writable  all but making device nodes; may be no link         sockets   "none", "unix" or "all": see syscalls.py
     readable  files and folders: read and execute                 limits    {"processes": n, "open_files": n,
     hidden    below readable ones: cannot be opened                          "file_bytes": n, "address_space": n};
     devices   read, write, ioctl; skipped where there is none                null or missing: as it is
@@ -109,6 +109,10 @@ def allowed_by(spec: dict[str, Any]) -> list[tuple[str, int]]:
 
     devices = [path for name in (*DEVICES, *spec.get("devices", ())) if (path := _resolve(name, True))]
     hidden = [os.path.realpath(_absolute(name)) for name in spec.get("hidden", ())]
+    for name in spec.get("writable", ()):
+        target = os.path.realpath(name)
+        if target != os.path.normpath(name):  # an earlier command may have laid the link, to anywhere
+            raise ValueError(f"{name} is to be writable, but is or goes through a link; say {target} if that is meant")
     return landlock.rules(resolved("readable"), resolved("writable"), devices, hidden)
 
 

@@ -178,7 +178,11 @@ GAPS: tuple[tuple[int | None, str], ...] = (
     (None, "seeing that a file exists and how large it is, by its name"),
     (None, "chmod, chown, utime and setxattr on the user's own files, wherever they are"),
     (None, "priority, processor affinity and command lines of the user's other processes"),
-    (None, "System V and POSIX message queues, semaphores and shared memory of the user"),
+    (
+        None,
+        "System V and POSIX message queues, semaphores and shared memory of the user, /dev/shm where it is writable",
+    ),
+    (None, "flock on files that may be read, inotify on any that the user may read"),
 )
 
 

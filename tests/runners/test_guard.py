@@ -152,6 +152,15 @@ print(json.dumps([tried(read, f"in/{name}/{file}") for file in ("seen", "unseen"
     assert here.python(code, os.fsencode(name).hex(), hidden=hidden, writable=writable) == ["done", "EACCES", "done"]
 
 
+def test_a_link_that_an_earlier_command_laid_does_not_become_writable(here: Box) -> None:
+    inner = str(here.folder / "out" / "deeper")
+    assert here.run("sh", "-c", "rm -r out/deeper && ln -s ../beside out/deeper").returncode == 0
+    done = here.run("true", writable=[inner])
+    assert (done.returncode, "link" in done.stderr) == (125, True)
+    done = here.run("true", writable=[f"{inner}/secret"])
+    assert (done.returncode, "link" in done.stderr) == (125, True)
+
+
 # --- other processes
 
 LOOK_AROUND = """
@@ -294,6 +303,18 @@ print(json.dumps([attempts, {line[0]: line[1] for line in lines if line[0][:3] i
     assert (status["NoNewPrivs:"], status["Seccomp:"], status["Uid:"]) == ("1", "2", str(here.user))
     if os.geteuid() == 0 == here.user:
         assert status["CapBnd:"] == "0" * 16
+
+
+@pytest.mark.skipif("root" not in USERS, reason="only root has capabilities to lose")
+def test_root_with_only_some_capabilities_loses_these_too() -> None:
+    """As in containers. Without CAP_SETPCAP the bounding set stays, but an exec gives nothing of it back."""
+    with box("root") as here:
+        argv = here.guarded("sh", "-c", "grep Cap /proc/self/status; cat beside/secret")
+        lacking = ["setpriv", "--bounding-set=-setpcap", "--inh-caps=-setpcap", *argv]
+        done = subprocess.run(lacking, capture_output=True, text=True, cwd=here.folder, env=CLEAN)
+    sets = dict(line.split() for line in done.stdout.splitlines())
+    assert sets.pop("CapBnd:") != "0" * 16
+    assert (set(sets.values()), len(sets)) == ({"0" * 16}, 4)
 
 
 def test_limits_are_set_and_cannot_be_raised(here: Box) -> None:
