@@ -39,7 +39,7 @@ LAST_LOOK = 2.0  # seconds for the walk after the end
 
 
 class Meter:
-    """Memory of a tree: exactly when it matters, else reckoned from the quick sum and how far that was off before."""
+    """Memory of a tree, measured when it matters: by the quick sum and how far that was off before."""
 
     def __init__(self, limit: int | None) -> None:
         self.limit = limit
@@ -59,8 +59,8 @@ class Meter:
             self.measured_at, self.cost = now, time.process_time() - began
             self.excess = upper - used
             over = self.limit is not None and used > self.limit
-        elif self.limit is not None:
-            used = min(used, self.limit)  # more than that is told only when it is certain
+        elif len(seen) > 1:
+            used = largest  # nothing is recorded that is only reckoned
         self.peak = max(self.peak, used)
         return over
 
@@ -71,7 +71,7 @@ class Meter:
         if self.limit is not None and upper > NEAR * self.limit:
             return self.measured_at + 20 * self.cost
         if processes > 1 and used > self.peak:
-            return self.measured_at + max(REST, 100 * self.cost)
+            return self.measured_at + max(0.3, SHARE * self.cost)
         return float("inf")
 
 
