@@ -357,7 +357,10 @@ def changes(before: Snapshot, after: Snapshot, world: World) -> dict[str, list[s
     differ = [
         path
         for path in {*before, *after}
-        if before.get(path) != after.get(path) and not path.startswith(own) and not ours.match(path)
+        if before.get(path) != after.get(path)
+        and path != str(world.run_folder)
+        and not path.startswith(own)
+        and not ours.match(path)
     ]
     if world.tier != "raw":
         differ += list(_attempt_changes(world))

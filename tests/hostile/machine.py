@@ -20,7 +20,7 @@ from pathlib import Path
 
 OUTSIDE = "198.51.100.1"  # TEST-NET-2: documentation only, never a real machine's
 UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts", "--cgroup")
-SIZE = "size=400m,mode=755"
+SIZE = "size=500m,mode=755"
 VIRTUAL = ("/proc", "/sys", "/dev", "/run")
 NODES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}
 MS_REC, MS_PRIVATE, MS_RDONLY, MNT_DETACH, PIVOT_ROOT = 1 << 14, 1 << 18, 1, 2, {"x86_64": 155, "aarch64": 41}
@@ -137,7 +137,7 @@ def _virtual(root: str) -> None:
     for name in ("pts", "shm"):
         os.mkdir(f"{root}/dev/{name}")
     mount("devpts", f"{root}/dev/pts", "devpts", 0, "newinstance,ptmxmode=0666,mode=620")
-    mount("shm", f"{root}/dev/shm", "tmpfs", 0, "size=200m,mode=1777")
+    mount("shm", f"{root}/dev/shm", "tmpfs", 0, "size=400m,mode=1777")
     for name, target in {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "/proc/self/fd/0"}.items():
         os.symlink(target, f"{root}/dev/{name}")
 

@@ -15,7 +15,7 @@ the two. The claims were written before the sandbox was.
     mark      the attack says itself that it got through (`REACHED part`): used where only the kernel could tell
 
 Cells: "contained" no sign at all, not only none of this row's; "not" the signs of the row are seen; "limited: why" the
-attack gets only the parts named in `partly` and the reader should know why that is accepted.
+attack gets only the parts named in `partly`, or gets through for one kind of user only (`open_to`).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Attack:
     landlock: str = CONTAINED
     none: str = NOT
     partly: tuple[str, ...] = ()  # the marks that a "limited" cell shows
+    open_to: tuple[str, ...] = ("root", "user")  # for whom a cell that is not "contained" is so; for the other it is
     root_only: bool = False  # an ordinary user cannot do it even without a sandbox
     ending: str = ""  # how the job has to end in every tier that contains it
     seconds: float = 6.0  # the job's time limit
@@ -68,8 +69,8 @@ LIMITS = (
     resource("open_files", "opens 6000 files", ("mark",), "finished"),
     resource("core_dump", "crashes with 50 MB in memory, to leave a core file", ("mark",), "finished"),
     resource("raises_limits", "raises its own limits again, then opens 6000 files", ("mark",), "finished"),
-    Attack("fills_shm", "60 MB in /dev/shm", ("mark",)),
-    Attack("fills_tmp", "60 MB in /tmp", ("mark",)),
+    Attack("fills_shm", "300 MB in /dev/shm", ("mark",), landlock=NOT),
+    Attack("fills_tmp", "300 MB in /tmp", ("mark",)),
 )
 
 SECRETS = (
@@ -80,21 +81,21 @@ SECRETS = (
     Attack("environ_of_launcher", "reads keys from /proc/PID/environ of launcher and reaper", ("leak",), none=CONTAINED),
     Attack("environ_of_bystander", "reads the key from /proc/PID/environ of an unrelated process of the user", ("leak",)),
     Attack("environ_of_all", "reads every /proc/*/environ that it can", ("leak",)),
-    Attack("cmdline_of_all", "reads a token on another process's command line", ("leak",)),
+    Attack("cmdline_of_all", "reads a token on another process's command line", ("leak",), landlock=NOT),
     Attack("memory_of_tool", "reads the key from /proc/PID/mem of the program that started it", ("leak",)),
     Attack("memory_of_bystander", "process_vm_readv and /proc/PID/mem of an unrelated process", ("leak",)),
     Attack("open_file_of_bystander", "opens another process's deleted file by /proc/PID/fd, and pidfd_getfd", ("leak",)),
     Attack("root_of_bystander", "reads the home folder by /proc/PID/root and /proc/PID/cwd", ("leak",)),
     Attack("shadow", "reads /etc/shadow and another user's private file", ("leak",), root_only=True),
-    Attack("sysv_memory", "attaches another process's System V shared memory", ("leak",)),
-    Attack("shm_file", "reads another process's file in /dev/shm", ("leak",)),
+    Attack("sysv_memory", "attaches another process's System V shared memory", ("leak",), landlock=NOT),
+    Attack("shm_file", "reads another process's file in /dev/shm", ("leak",), landlock=NOT),
     Attack("user_keyring", "reads a key from the user's kernel keyring", ("leak",)),
     Attack("sealed_file", "reads the sealed held-out data by its name", ("leak",)),
     Attack("sealed_by_link", "reads the sealed data by a link in its run folder and by /proc/self/cwd", ("leak",)),
     Attack("sealed_in_git", "reads the sealed data out of the study's git objects", ("leak",)),
     Attack("journal_read", "reads the study's journal (what other runs measured, what models were told)", ("leak",)),
-    Attack("docker_socket", "talks to /run/docker.sock", ("reached",)),
-    Attack("agent_socket", "talks to an ssh-agent's socket in /tmp", ("reached",)),
+    Attack("docker_socket", "talks to /run/docker.sock", ("reached",), landlock=NOT),
+    Attack("agent_socket", "talks to an ssh-agent's socket in /tmp", ("reached",), landlock=NOT),
     Attack("abstract_socket", "talks to an abstract Unix socket of the machine", ("reached",)),
     Attack("names_and_sizes", "asks for the size of ~/.ssh/id_rsa with stat()", ("mark",),
            landlock="limited: Landlock does not cover stat(): whoever knows a name learns that the file exists, its size and "
@@ -104,7 +105,7 @@ SECRETS = (
 FILES = (
     Attack("home_write", "writes .bashrc, a systemd user unit and authorized_keys in the home folder", ("change",)),
     Attack("system_write", "writes /etc/cron.d, /etc/passwd and /usr/local/bin", ("change",), root_only=True),
-    Attack("host_tmp", "writes into the machine's /tmp, /var/tmp and /dev/shm, and changes a file of the user there", ("change",)),
+    Attack("host_tmp", "writes into the machine's /tmp, /var/tmp and /dev/shm, and changes a file of the user there", ("change",), landlock="limited: /dev/shm is shared with the machine", partly=("/dev/shm/hostile-note",)),
     Attack("frozen_overwrite", "overwrites the frozen harness and template.toml", ("change",)),
     Attack("frozen_replace", "renames, deletes and replaces files of the harness", ("change",)),
     Attack("frozen_by_symlink", "writes a frozen file through a symlink in its run folder", ("change",)),
@@ -147,7 +148,11 @@ PROCESSES = (
     Attack("traces_bystander", "ptrace-attaches another process", ("mark",)),
     Attack("limits_bystander", "sets another process's limits with prlimit", ("killed",)),
     Attack(
-        "renices_bystander", "slows another process: priority, one core, first to be killed for memory", ("killed",)
+        "renices_bystander",
+        "slows another process: priority, one core, first to be killed for memory",
+        ("killed",),
+        landlock="limited: contained for root, not for ordinary users",
+        open_to=("user",),
     ),
     Attack("writes_terminal", "writes to the user's terminal", ("reached",)),
     Attack("types_into_terminal", "types into the user's terminal (TIOCSTI)", ("reached",), root_only=True),
@@ -209,3 +214,14 @@ GROUPS = {
     "Results": RESULTS,
 }
 ATTACKS = {attack.name: attack for rows in GROUPS.values() for attack in rows}
+
+
+def table(rows: tuple[Attack, ...]) -> str:
+    """As it stands in docs/security.md: `python -m tests.hostile.table` prints all of them."""
+    lines = ["| attack | what it tries | bwrap | landlock | none |", "|---|---|---|---|---|"]
+    lines += [f"| {a.name} | {a.tries} | {a.bwrap} | {a.landlock} | {a.none} |" for a in rows]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print("\n\n".join(f"### {title}\n\n{table(rows)}" for title, rows in GROUPS.items()))

@@ -4,10 +4,9 @@ import os
 import time
 
 files = []
-for number in range(10):
+for number in range(60):
     file = os.memfd_create(f"hoard-{number}")
-    for _ in range(6):
-        os.write(file, b"x" * 10_000_000)
+    os.write(file, b"x" * 10_000_000)
     files.append(file)
-time.sleep(2.5)
+time.sleep(2)
 print("REACHED 600 MB that belong to no process, for two seconds")
