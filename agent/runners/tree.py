@@ -2,8 +2,10 @@
 
 On Linux the caller is a *sub-reaper*: whatever its descendants do (setsid, double fork, parent exits), they stay in
 its tree, because orphans become its children. So "waitpid says there is no child" means that nothing is left.
-Each round sends SIGKILL to every process found and to every process group found: a group is killed atomically, so a
-process that forks while it is being killed does not get its child away. Rounds go on until nothing is left.
+Each round goes down the tree and sends SIGKILL to every process, and to every process group, as soon as it is found,
+before the next is looked for: who has the signal can fork no more, and a group gets it at one instant. That matters
+against fork bombs: hundreds of them leave us little of the processor, and each one killed leaves us more. Rounds go
+on until nothing is left.
 
 Limits. A process that hangs inside the kernel (dead network disk, broken driver) cannot be killed: the rounds wait
 for it. Elsewhere than on Linux there are no sub-reapers: a process that both leaves its session and loses its parent
@@ -12,13 +14,14 @@ escapes; only the sessions of the job's commands and what still hangs below them
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +30,7 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_DUMPABLE = 4
 GRACE = 1.0  # seconds between SIGTERM and SIGKILL
 POLL = 0.01
+HAS_LISTS = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children")  # noqa: PTH110  of children; see there
 
 
 @dataclass(frozen=True)
@@ -77,19 +81,34 @@ def kill_below(
     """
     if not reap(watched) and LINUX:
         return 0
-    found = _below(os.getpid(), sessions)
-    deadline = time.monotonic() + grace
-    for process in found if grace and not hurried() else ():
-        if process.pid not in spared:
-            _send(process.pid, signal.SIGTERM)
+    if not grace or hurried():
+        count, deadline = _kill_round(sessions), 0.0
+    else:
+        found = _below(os.getpid(), sessions)
+        count, deadline = len(found), time.monotonic() + grace
+        for process in found:
+            if process.pid not in spared:
+                _send(process.pid, signal.SIGTERM)
     while time.monotonic() < deadline and not hurried() and _something_left(watched, sessions):
         time.sleep(POLL)
     pause = 0.0
     while _something_left(watched, sessions):
-        _kill_round(_below(os.getpid(), sessions))
+        _kill_round(sessions)
         time.sleep(pause)
         pause = min(pause + 0.001, 0.05)  # at once against forkers, patient with what hangs in the kernel
-    return len(found)
+    return count
+
+
+def children(pid: int, threads: int = 2) -> list[int]:
+    """Also those that have ended and were not collected. The kernel lists them by the thread that started them."""
+    tasks: Sequence[object] = (pid,)
+    with contextlib.suppress(OSError):
+        tasks = tasks if threads == 1 else os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
+    found: list[int] = []
+    for task in tasks:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children", "rb", 0) as file:  # noqa: PTH123
+            found += map(int, file.read().split())
+    return found
 
 
 def kill_marked(marker: str, grace: float = GRACE) -> bool:
@@ -112,15 +131,23 @@ def _something_left(watched: dict[int, int | None], sessions: Collection[int]) -
     return reap(watched) or (not LINUX and bool(_below(os.getpid(), sessions)))
 
 
-def _kill_round(processes: Collection[Process]) -> None:
-    groups = {process.group for process in processes} - {0, 1, os.getpgrp()}
-    for group in groups:  # commands have sessions of their own, so a group below us holds nothing but the job's
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
-    for process in processes:
-        _send(process.pid, signal.SIGKILL)
+def _kill_round(sessions: Collection[int]) -> int:
+    """How many processes were killed, or at least asked to go."""
+    killed: set[int] = set()
+    groups = {0, 1, os.getpgrp()}  # commands have sessions of their own: any other below us holds only the job's
+    waiting = children(os.getpid()) if HAS_LISTS else [process.pid for process in _below(os.getpid(), sessions)]
+    while waiting:
+        if (pid := waiting.pop()) in killed:
+            continue
+        killed.add(pid)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if (group := os.getpgid(pid)) not in groups:
+                groups.add(group)
+                os.killpg(group, signal.SIGKILL)
+        _send(pid, signal.SIGKILL)
+        if HAS_LISTS:
+            waiting += children(pid)
+    return len(killed)
 
 
 def _send(pid: int, number: signal.Signals) -> None:

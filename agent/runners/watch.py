@@ -35,8 +35,6 @@ PIECE = 128  # files between two chances to pause
 KCMP_VM = 1
 KCMP = {"x86_64": 312, "aarch64": 272}.get(os.uname().machine)
 
-HAS_LISTS = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children")  # noqa: PTH110
-
 _LIBC = ctypes.CDLL(None)
 _STATUS = re.compile(rb"^(PPid|VmSwap|RssAnon|RssShmem|Threads):\s+(\d+)", re.MULTILINE)
 _ROLLUP = re.compile(rb"^(Pss|Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+)", re.MULTILINE)
@@ -58,9 +56,9 @@ class Seen(NamedTuple):
         return self.private + self.shared
 
 
-def below(root: int, most: int | None = None, lists: bool = HAS_LISTS) -> list[Seen]:
+def below(root: int, most: int | None = None, lists: bool = tree.HAS_LISTS) -> list[Seen]:
     """All processes below `root`; the walk ends early when there are more than `most`. `lists`: the kernel keeps some."""
-    children = _listed if lists else _scanned()
+    children = tree.children if lists else _scanned()
     found: dict[int, Seen] = {}
     top = _look_at(root)
     waiting = children(root, top.threads) if top else []
@@ -81,18 +79,8 @@ def _look_at(pid: int) -> Seen | None:
     return Seen(pid, int(numbers[b"PPid"]), int(numbers[b"Threads"]), private, size.get(b"RssShmem", 0))
 
 
-def _listed(pid: int, threads: int) -> list[int]:
-    """A process's children, as the kernel lists them by the thread that started them."""
-    tasks: Sequence[object] = (pid,)
-    if threads > 1:
-        with contextlib.suppress(OSError):
-            tasks = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
-    lists = (_read(f"/proc/{pid}/task/{task}/children") for task in tasks)
-    return [int(number) for text in lists for number in text.split()]
-
-
 def _scanned() -> Callable[[int, int], list[int]]:
-    """The same for a kernel that keeps no lists: from all of /proc."""
+    """tree.children for a kernel that keeps no lists: from all of /proc."""
     table: dict[int, list[int]] = {}
     for process in tree.processes():
         table.setdefault(process.parent, []).append(process.pid)
