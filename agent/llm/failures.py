@@ -64,6 +64,8 @@ def _kind(error: BaseException, heard: bool) -> str:
         return "credit"
     if isinstance(error, types.ContentPolicyViolationError):
         return "refused"
+    if status == 504:
+        return "server"  # a gateway that waited: nobody has answered, and nobody is paid
     if any(name in _SILENT for name in names) and not any(name in _NOT_REACHED for name in names):
         return "timeout"
     if any(name in _NOT_REACHED for name in names) and not heard:
@@ -82,8 +84,8 @@ def _by_status(status: Any, error: BaseException, types: Any) -> str:
         return "model"
     if status == 429:
         return "rate"
-    if status in (408, 504):
-        return "timeout" if status == 408 else "server"
+    if status == 408:
+        return "timeout"
     if isinstance(status, int) and status >= 500:
         return "server"
     if isinstance(status, int) and 400 <= status < 500:
