@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.runners import syscalls
@@ -93,6 +93,7 @@ interesting = st.sampled_from(
 values = interesting | st.integers(0, (1 << 64) - 1)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.sampled_from(list(MACHINES)),
     st.sampled_from(["none", "unix", "all"]),
@@ -113,6 +114,7 @@ def test_every_named_call_gets_the_verdict_that_the_tables_say(
         assert verdict(code, MACHINES[machine], numbers(machine)[name], arguments) == wanted
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(MACHINES)), st.integers(0, (1 << 32) - 1) | st.integers(0, 520))
 @example("x86_64", 0x40000000)  # x32: read
 @example("x86_64", 0xFFFFFFFF)
@@ -124,6 +126,7 @@ def test_calls_that_no_table_names_pass_unless_they_are_younger_than_the_table(m
         assert verdict(program(machine, "unix"), MACHINES[machine], number, ()) == wanted
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(MACHINES)), st.integers(0, (1 << 32) - 1), st.integers(0, 500))
 @example("x86_64", 0x40000003, 1)  # 32-bit calls of the same machine
 @example("aarch64", 0x40000028, 1)
