@@ -135,6 +135,20 @@ def test_calls_of_another_architecture_kill(machine: str, architecture: int, num
         assert verdict(program(machine, "all"), architecture, number, ()) == "kill"
 
 
+def test_nothing_falls_off_the_table_unseen() -> None:
+    """Taking one of these off is a decision: docs/decisions/0012."""
+    assert sorted({**REFUSED, **ABSENT}) == sorted(
+        """
+        ptrace process_vm_readv process_vm_writev process_madvise process_mrelease pidfd_getfd kcmp
+        keyctl add_key request_key bpf perf_event_open userfaultfd fanotify_init modify_ldt uselib lookup_dcookie
+        nfsservctl mount umount2 pivot_root chroot move_mount open_tree open_tree_attr fsopen fsconfig fsmount fspick
+        mount_setattr setns open_by_handle_at kexec_load kexec_file_load init_module finit_module delete_module reboot
+        swapon swapoff acct settimeofday clock_settime adjtimex clock_adjtime sethostname setdomainname quotactl
+        quotactl_fd syslog vhangup iopl ioperm clone3 io_uring_setup io_uring_enter io_uring_register
+        """.split()
+    )
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_no_call_has_two_names(machine: str) -> None:
     known = numbers(machine)
