@@ -41,6 +41,7 @@ HEARTBEAT = 2.0
 DRAIN = 1.0  # for output that is still in the pipes when the tree is dead
 CHUNK = 256 * 1024
 PATIENCE = 60.0  # for an orphan to take its attempt: a very busy machine, a very slow disk
+WRAPPERS = 2  # processes of bubblewrap itself: one outside, and the first one inside
 DETACH = "--detach"
 
 
@@ -143,7 +144,8 @@ class Launcher:
         reaper, sources = self._fork_reaper(ready, temporary)
         watched: dict[int, int | None] = {reaper: None}
         outputs = dict(zip(("standard output", "standard error"), logs, strict=True))
-        watcher = Watcher(self.job, self.attempt, reaper, outputs)
+        wrappers = WRAPPERS if any(made.outer for made in ready) else 0
+        watcher = Watcher(self.job, self.attempt, reaper, outputs, wrappers)
         try:
             with selectors.DefaultSelector() as selector:
                 for source, log in zip(sources[1:], logs, strict=True):

@@ -125,10 +125,10 @@ class Walk:
 
 
 class Watcher:
-    """Of one job. `root` is the process below which everything belongs to it."""
+    """Of one job. `root` is the process below which everything belongs to it, but for the `wrappers` of its sandbox."""
 
-    def __init__(self, job: Job, attempt: Path, root: int, outputs: Mapping[str, CappedLog]) -> None:
-        self.limits, self.root, self.outputs = job.limits, root, outputs
+    def __init__(self, job: Job, attempt: Path, root: int, outputs: Mapping[str, CappedLog], wrappers: int = 0) -> None:
+        self.limits, self.root, self.outputs, self.wrappers = job.limits, root, outputs, wrappers
         self.memory, self.disk = Meter(job.limits.memory), Walk(roots(job, attempt), job.limits.disk)
         self.seen: list[watch.Seen] = []
         self.processes = 0  # the most so far
@@ -169,8 +169,8 @@ class Watcher:
 
     def _tree(self, now: float) -> str:
         most = self.limits.processes
-        self.seen = watch.below(self.root, most)
-        count, threads = len(self.seen), sum(one.threads for one in self.seen)
+        self.seen = watch.below(self.root, None if most is None else most + self.wrappers)
+        count, threads = max(0, len(self.seen) - self.wrappers), sum(one.threads for one in self.seen)
         self.processes = max(self.processes, count)
         if most is not None and count > most:
             return f"had more than {most} processes at once; {most} are allowed"

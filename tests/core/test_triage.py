@@ -124,6 +124,8 @@ def test_an_exit_without_a_traceback_tells_its_code_and_the_output():
     ("which", "kind", "evidence"),
     [
         (case("timeout", None, seconds_allowed=600), "resource", "did not end within 10 m 00 s and was killed"),
+        (case("limit", None, detail="'experiment' used 3 GB."), "resource", "'experiment' used 3 GB."),
+        (case("limit", None), "resource", "experiment exceeded a limit and was killed"),
         (case("finished", None, signal=11), "code", "experiment was ended by signal 11"),
         (case("stopped", None, asked_by="person"), STOPPED, "stopped on request"),
         (case("stopped", None, asked_by="study"), "interrupted", "stopped on request"),
@@ -142,6 +144,19 @@ def test_an_exit_without_a_traceback_tells_its_code_and_the_output():
 def test_a_row_for_each_ending(which, kind, evidence):
     why = blame(which)
     assert (why.kind, why.evidence) == (kind, evidence)
+
+
+def test_of_an_exceeded_limit_the_coder_is_told_the_most_that_was_used_and_the_last_output():
+    usage = {"memory": 214.33 * 2**20, "processes": 3, "disk": 2**20, "output": 512.0}
+    out = Outcome(
+        "limit", "experiment", signal=9, detail="'experiment' used 214.3 MB; 200 MB are allowed.", usage=usage
+    )
+    why = blame(Case(out, "epoch 3\n", ""))
+    assert why.kind == "resource" and why.kind in CODER
+    used = "The most that was seen: 214.3 MB of memory, 1 MB of disk, 0.0004883 MB of output, 3 processes."
+    assert why.detail == used + "\n\nLast output:\nepoch 3"
+    bare = Case(Outcome("limit", "experiment", usage={"disk": 2**20}), "", "")  # where no more can be measured
+    assert blame(bare).detail == "The most that was seen: 1 MB of disk."
 
 
 def test_all_problems_of_the_results_are_told():

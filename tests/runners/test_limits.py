@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,9 @@ import pytest
 
 from agent.core.job import Command, Job, Limits, Outcome, Reach
 from agent.runners import limits
+from agent.runners.launcher import Launcher
 from agent.runners.local import LocalRunner
+from agent.runners.reaper import Report
 from tests.runners.attempts import (
     HERE,
     attempt_of,
@@ -160,8 +163,8 @@ def disk_filler(tmp_path: Path, text: str, **allowed: int | None) -> Outcome:
 def test_one_large_file_is_too_much(tmp_path: Path) -> None:
     """The kernel refuses the file itself; with room for memory, which files can be, too, the walk finds it."""
     outcome = disk_filler(tmp_path, "open('file', 'wb').write(b'x' * (50 * 2**20))", memory=200 * MB)
-    judge(outcome, "limit", "'experiment' filled 50", "MB of disk; 30 MB are allowed; it was killed.")
-    assert outcome.usage["disk"] >= 50 * MB
+    judge(outcome, "limit", "'experiment' filled ", "MB of disk; 30 MB are allowed; it was killed.")
+    assert 30 * MB < outcome.usage["disk"] < 51 * MB
     late(tmp_path, "large file")
 
 
@@ -181,7 +184,7 @@ def test_the_jobs_own_folders_count(tmp_path: Path, name: str) -> None:
 
 def test_a_deleted_file_that_is_kept_open_counts(tmp_path: Path) -> None:
     hide = "import tempfile\nx = [tempfile.TemporaryFile() for _ in range(50)]\nfor f in x: f.write(b'x' * 2**20); f.flush()\n"
-    judge(disk_filler(tmp_path, hide), "limit", "50", "MB of disk; 30 MB are allowed")
+    judge(disk_filler(tmp_path, hide), "limit", "MB of disk; 30 MB are allowed")
 
 
 def test_a_sparse_file_a_link_and_a_file_at_the_limit_are_no_excess(tmp_path: Path) -> None:
@@ -239,6 +242,36 @@ def test_a_job_cannot_raise_what_the_kernel_holds(tmp_path: Path) -> None:
         pytest.skip("root may; the sandboxes take that right away")
     ask = python("import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (5000, 5000))")
     assert limited(tmp_path, ask, open_files=123).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("report", "kills", "word"),
+    [
+        (Report("experiment", signal=9), 1, "no memory left"),
+        (Report("experiment", exit_code=137), 1, "no memory left"),  # as a shell, or bubblewrap, tells it
+        (Report("experiment", signal=9), 0, ""),
+        (Report("experiment", exit_code=1), 1, ""),
+        (Report("experiment", signal=25), 0, "more than 30 MB"),
+        (Report("experiment", exit_code=153), 0, "more than 30 MB"),
+    ],
+)
+def test_what_the_kernel_ended_is_told_as_such(tmp_path: Path, report: Report, kills: int, word: str) -> None:
+    launcher = Launcher(tmp_path, Job((shell("true"),), str(tmp_path), limits=Limits(disk=30 * MB)))
+    launcher.oom_kills -= kills
+    said = launcher._kernels_verdict(report)
+    assert word in said and bool(word) == bool(said)
+
+
+def test_the_processes_of_a_sandbox_itself_do_not_count(tmp_path: Path) -> None:
+    if shutil.which("bwrap") is None:
+        pytest.skip("no bubblewrap here")
+    (tmp_path / "work").mkdir()
+    reach = Reach(writable=(str(tmp_path / "work"),))
+    ask = dataclasses.replace(shell("sleep 1 & sleep 1 & wait"), reach=reach)
+    outcome = run(tmp_path, ask, sandbox="bwrap", limits=Limits(processes=30))
+    if outcome.ending == "unstartable":
+        pytest.skip(outcome.detail)
+    assert outcome.ok and outcome.usage["processes"] == 3
 
 
 # ---- no limit, and no false word
