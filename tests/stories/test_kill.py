@@ -173,7 +173,8 @@ def test_a_job_that_is_lost_again_and_again_ends_the_session_and_can_be_resumed(
             "    fits = {}", kill_parent.replace("'KILL'", "'.study/KILL'") + "    fits = {}"
         ),
     )
-    root, settings = world.start(tmp_path, folder=toy, max_runs=1, executor="local")
+    settings = {"executor": "local", "sandbox": "none"}  # in a sandbox it would not find its launcher
+    root, settings = world.start(tmp_path, folder=toy, max_runs=1, **settings)
     model = world.Script(ONE_RUN, before_reply=lambda prompt: (root / ".study" / "KILL").touch())
     stop = world.go(root, model, settings)
     assert (stop.exit_code, len(happened(tmp_path, "run.failed", "run_1"))) == (4, LOST_JOBS)

@@ -163,7 +163,12 @@ def test_a_job_beyond_the_time_limit_of_the_study_is_stopped_and_kept_for_later(
         )
     }
     root, settings = world.start(
-        tmp_path, folder=world.template(tmp_path / "toy", **slow), max_runs=1, max_time=4, executor="local"
+        tmp_path,
+        folder=world.template(tmp_path / "toy", **slow),
+        max_runs=1,
+        max_time=4,
+        executor="local",
+        sandbox="none",
     )
     model = Script(ONE, before_reply=lambda prompt: (root / ".study/slow").touch())
     stop = world.go(root, model, settings)
