@@ -18,7 +18,7 @@ ETC = tuple(
     f"/etc/{name}"
     for name in (
         "alternatives", "fonts", "group", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types",
-        "nsswitch.conf", "OpenCL", "passwd", "ssl/certs", "texmf", "timezone", "vulkan",
+        "nsswitch.conf", "OpenCL", "passwd", "ssl/certs", "ssl/openssl.cnf", "texmf", "timezone", "vulkan",
     )
 )  # fmt: skip
 GPUS = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset", "/dev/dri", "/dev/kfd")

@@ -120,19 +120,22 @@ def _in_bubblewrap(command: Command, job: Job, attempt: Path, inherited: Mapping
 def _guarded(command: Command, job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str) -> Prepared:
     from agent.runners import guard
 
+    shared = os.path.realpath("/dev/shm")
+    writable = [*command.reach.writable, *_own(attempt), str(attempt / TEMPORARY_FOLDER), shared]
+    limits = {
+        "processes": None,
+        "open_files": job.limits.open_files,
+        "file_bytes": job.limits.disk,
+        "address_space": None,
+    }
     spec = {
-        "writable": [*command.reach.writable, *_own(attempt), str(attempt / TEMPORARY_FOLDER), "/dev/shm"],
+        "writable": writable,
         "readable": [*bubblewrap.SYSTEM, *bubblewrap.ETC, "/proc", *command.reach.readable],
-        "optional": [*bubblewrap.SYSTEM, *bubblewrap.ETC, "/dev/shm"],
-        "hidden": [path for path in command.reach.hidden if os.path.lexists(path)],
+        "optional": [*bubblewrap.SYSTEM, *bubblewrap.ETC, shared],
+        "hidden": list(command.reach.hidden),
         "devices": list(_gpus()),
         "sockets": "all" if job.network == "host" else "unix",
-        "limits": {
-            "processes": None,
-            "open_files": job.limits.open_files,
-            "file_bytes": job.limits.disk,
-            "address_space": None,
-        },
+        "limits": limits,
     }
     argv = (sys.executable, "-I", "-S", str(Path(guard.__file__)), json.dumps(spec), "--", *command.argv)
     return Prepared(argv, environment(job, attempt, inherited, temporary))
