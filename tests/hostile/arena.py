@@ -36,6 +36,7 @@ from tests.hostile.canaries import Canaries
 from tests.hostile.machine import OUTSIDE, UNSHARE, Machine, Snapshot, open_ways
 from tests.hostile.table import ATTACKS, Attack
 
+AS_ROOT = () if os.geteuid() == 0 else ("sudo", "-n", "--preserve-env=PATH,LANG")
 ROOT = Path(__file__).resolve().parents[2]
 VISITOR = 4242  # an ordinary user, on the throw-away machine only
 MB = 1_000_000
@@ -96,7 +97,18 @@ class Seen:
 def fight(name: str, tier: str, user: str, limits: bool = True) -> Seen:
     """`tier`: one of the sandbox's, or "raw": started without the launcher. `user`: "root" or "user"."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as scratch:
-        argv = (*UNSHARE, sys.executable, "-m", "tests.hostile.arena", scratch, name, tier, user, str(int(limits)))
+        argv = (
+            *AS_ROOT,
+            *UNSHARE,
+            sys.executable,
+            "-m",
+            "tests.hostile.arena",
+            scratch,
+            name,
+            tier,
+            user,
+            str(int(limits)),
+        )
         env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV", "AI_SCIENTIST"))}
         done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, errors="replace", timeout=60)
     if not done.stdout.strip():
@@ -117,6 +129,13 @@ def main(scratch: str, name: str, tier: str, user: str, limits: bool) -> None:
             signs["reached"] = sorted(world.canaries.reached)
     print(json.dumps(dataclasses.asdict(Seen(seen, signs, world.output()[-3000:]))), flush=True)
     os._exit(0)
+
+
+def reach(study: Path, sealed: bool) -> Reach:
+    """What steps/launch.py gives to the command of run_1; a test compares the two."""
+    folders = sorted({sys.prefix, sys.base_prefix})
+    hidden = [str(study / ".study"), str(study / "harness" / "heldout")]
+    return Reach((str(study / "run_1"),), (str(study), *folders), tuple(hidden if sealed else hidden[:1]))
 
 
 class World:
@@ -213,16 +232,11 @@ class World:
     def _job(self, limits: bool) -> Job:
         """As steps/launch.py makes it."""
         python, out = sys.executable, f"--out_dir={self.run_folder.name}"
-        readable = (str(self.study), *sorted({sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)}))
-        own, sealed = str(self.study / ".study"), str(self.study / "harness" / "heldout")
-        writable = (str(self.run_folder),)
-        commands = [
-            Command("experiment", (python, "experiment.py", out), reach=Reach(writable, readable, (own, sealed)))
-        ]
+        commands = [Command("experiment", (python, "experiment.py", out), reach=reach(self.study, sealed=True))]
         if self.attack.evaluated and not (self.tier == "raw" and self.attack.name == "results_patched"):
             argv = (python, "-m", "harness.evaluate", out)
             first = ("run_1/final_info.json",)
-            commands.append(Command("evaluate", argv, first, Reach(writable, readable, (own,))))
+            commands.append(Command("evaluate", argv, first, reach(self.study, sealed=False)))
         tier = "none" if self.tier == "raw" else self.tier
         return Job(
             tuple(commands), str(self.study), seconds=self.attack.seconds if limits else 12.0, sandbox=tier,
@@ -247,7 +261,9 @@ class World:
         env = {"PATH": os.environ["PATH"], "SOME_API_KEY": self.secret("environ")}
         process = subprocess.Popen(argv, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdin and process.stdout
-        told = {name: self.secret(name) for name in ("sysv", "keyring", "file", "memory")}
+        told = {name: self.secret(name) for name in ("sysv", "file", "memory")}
+        if self.attack.name == "user_keyring":  # it outlives the machine for some seconds, and there are few per user
+            told["keyring"] = self.secret("keyring")
         process.stdin.write(json.dumps({**told, "home": str(self.home), "proof": self.proof}) + "\n")
         process.stdin.flush()
         self.known = {**json.loads(process.stdout.readline()), "bystander": process.pid}
@@ -294,6 +310,8 @@ class World:
         elif how == "launch":
             guard.note("the tool was not told any outcome")
             self.told = self._look()
+        if self.told and self.told.ending == "lost":
+            guard.note("the launcher is dead")
         return self.told.to_json() if self.told else None
 
     def _env(self, parameters: dict[str, Any]) -> dict[str, str]:

@@ -27,7 +27,7 @@ def keyring() -> None:
     name = b"hostile-" + SECRETS["proof"].encode()
     LIBC.syscall(250, 8, USER_KEYRING, ctypes.c_long(-2), 0, 0)  # link it to ours: now we possess it
     key = LIBC.syscall(248, b"user", name, secret, len(secret), USER_KEYRING)
-    LIBC.syscall(250, 15, key, 60, 0, 0)  # gone after a minute
+    LIBC.syscall(250, 15, key, 20, 0, 0)  # gone after as many seconds
     LIBC.syscall(250, 5, key, ctypes.c_long(0x3F3F0000), 0, 0)
 
 
@@ -42,7 +42,8 @@ def nameless_file() -> int:
 if __name__ == "__main__":
     os.chdir(SECRETS["home"])
     held = ctypes.create_string_buffer(SECRETS["memory"].encode())
-    keyring()
+    if "keyring" in SECRETS:
+        keyring()
     told = {"address": (ctypes.addressof(held), len(held)), "descriptor": nameless_file(), "sysv": system_v()}
     print(json.dumps(told), flush=True)
     sys.stdin.read()

@@ -52,7 +52,7 @@ def resource(
 
 
 LIMITS = (
-    resource("fork_bomb", "processes that fork until there are 400"),
+    resource("fork_bomb", "processes that fork until there are 400", ending=""),
     resource("memory_hog", "one process touches 600 MB"),
     resource("memory_many", "ten processes touch 60 MB each"),
     resource("memory_shared", "600 MB in files that exist only in memory (memfd)"),
@@ -105,7 +105,8 @@ SECRETS = (
 FILES = (
     Attack("home_write", "writes .bashrc, a systemd user unit and authorized_keys in the home folder", ("change",)),
     Attack("system_write", "writes /etc/cron.d, /etc/passwd and /usr/local/bin", ("change",), root_only=True),
-    Attack("host_tmp", "writes into the machine's /tmp, /var/tmp and /dev/shm, and changes a file of the user there", ("change",), landlock="limited: /dev/shm is shared with the machine", partly=("/dev/shm/hostile-note",)),
+    Attack("host_tmp", "writes into the machine's /tmp, /var/tmp and /dev/shm, and changes a file of the user there", ("change",),
+           landlock="limited: /dev/shm is shared with the machine", partly=("/dev/shm/hostile-note",)),
     Attack("frozen_overwrite", "overwrites the frozen harness and template.toml", ("change",)),
     Attack("frozen_replace", "renames, deletes and replaces files of the harness", ("change",)),
     Attack("frozen_by_symlink", "writes a frozen file through a symlink in its run folder", ("change",)),

@@ -64,7 +64,7 @@ def controls() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "user"), controls())
+@pytest.mark.parametrize(("name", "user"), list(controls()))
 def test_control_without_protection_the_attack_gets_through(name, user):
     attack = ATTACKS[name]
     seen = fight(name, "none" if attack.none == NOT else "raw", user, limits=False)
@@ -72,7 +72,7 @@ def test_control_without_protection_the_attack_gets_through(name, user):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "tier", "user"), cells())
+@pytest.mark.parametrize(("name", "tier", "user"), list(cells()))
 def test_a_tier_does_what_its_cell_claims(name, tier, user):
     attack = ATTACKS[name]
     seen = fight(name, tier, user)

@@ -9,6 +9,7 @@ W = json.loads(os.environ["HOSTILE"])
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
+        time.sleep(0.6)
         server = socket.create_server(("0.0.0.0", W["daemon"]))
         until = time.monotonic() + 30
         server.settimeout(30)
@@ -17,4 +18,3 @@ if os.fork() == 0:
             client.sendall(W["proof"].encode())
             client.close()
     os._exit(0)
-time.sleep(0.3)
