@@ -52,10 +52,10 @@ class Meter:
         upper = watch.quick(seen, held)
         largest = max((one.memory for one in seen), default=0)
         used = upper if len(seen) <= 1 else max(upper - self.excess, largest)
-        over, near = False, self.limit is not None and upper > NEAR * self.limit
+        over = False
         if now >= self._due(upper, used, len(seen)):
             began = time.process_time()
-            used = watch.exact(seen, held, self.limit if near else None)
+            used = watch.exact(seen, held, self.limit)
             self.measured_at, self.cost = now, time.process_time() - began
             self.excess = upper - used
             over = self.limit is not None and used > self.limit

@@ -97,20 +97,14 @@ def exact(processes: Iterable[Seen], held: int = 0, limit: int | None = None) ->
     """Memory of the processes together, each page once; the largest are measured first.
 
     `held` is what lies in files in memory: most of it is mapped, too, so the larger of both numbers counts. Stops as
-    soon as it is certain that the sum is, or is not, above `limit`: the rest then counts not at all, or as its quick
-    bound. A process whose pages may not be read counts with its quick numbers.
+    soon as the sum is above `limit`. A process whose pages may not be read counts with its quick numbers.
     """
     ordered = sorted(processes, key=lambda seen: -seen.memory)
     known = {seen.pid: seen for seen in ordered}
-    left = sum(seen.memory for seen in ordered)
     private = shared = 0
     for seen in ordered:
-        if limit is not None:
-            if private + max(shared, held) > limit:
-                break
-            if (bound := private + shared + left + held) <= limit:
-                return bound
-        left -= seen.memory
+        if limit is not None and private + max(shared, held) > limit:
+            break
         if seen.parent in known and _same_memory(seen, known[seen.parent]):
             continue  # between vfork and exec: it runs in its parent's memory
         mine = _proportional(seen)
