@@ -184,13 +184,19 @@ class Template(Strict):
         names = [b.name for b in self.baselines if self.baseline_run(b.name) == run]
         return f"baseline {names[0]}" if names and names[0] != "baseline" else "baseline"
 
-    def trust(self, files: tuple[str, ...]) -> tuple[int, str]:
-        """The trust level (CONTRACTS) and why; level 2 needs a sandbox that hides files, which comes with a later part."""
+    def trust(self, files: tuple[str, ...], hides: bool = False) -> tuple[int, str]:
+        """The trust level (CONTRACTS) and why. `hides`: the sandbox in use can hide the sealed files."""
         frozen_code = [f for f in files if f.endswith(".py") and not self.may_edit(f)]
         if self.classic or not frozen_code:
             return 0, "self-scored: the coder edits the file that computes the score"
         why = "sealed evaluation code: the harness is frozen and checked before and after each run"
-        return 1, why + ("; evaluate is a job of its own" if self.evaluate else "")
+        if not self.evaluate:
+            return 1, why
+        if not self.sealed:
+            return 1, f"{why}; evaluate is a job of its own, and nothing is sealed from the experiment"
+        if not hides:
+            return 1, f"{why}; evaluate is a job of its own, but without a sandbox the experiment can read the sealed files"
+        return 2, "re-scored from what the experiment saved, by a job of its own with data that the experiment cannot read"
 
 
 def is_experiment(path: str) -> bool:

@@ -195,6 +195,15 @@ def test_trust_is_1_only_with_frozen_code():
     assert classic("c", {}).trust(("experiment.py", "other.py"))[0] == 0
 
 
+def test_trust_is_2_only_with_a_second_job_sealed_data_and_a_sandbox_that_hides_them():
+    whole = template(evaluate="python -m h {out_dir}", sealed=["harness/heldout/**"])
+    assert whole.trust(("h.py",), hides=True)[0] == 2
+    assert whole.trust(("h.py",), hides=False)[0] == 1
+    assert template(evaluate="python -m h {out_dir}").trust(("h.py",), hides=True)[0] == 1
+    assert template(sealed=["x"]).trust(("h.py",), hides=True)[0] == 1
+    assert whole.trust(("h.txt",), hides=True)[0] == 0
+
+
 def test_a_classic_template_freezes_all_but_experiment_plot_and_latex():
     old = classic("NanoGPT-lite (2)", {"system": "You are…", "task_description": "Do it.", "other": 1})
     assert (old.name, old.task, old.classic) == ("nanogpt_lite_2_", "You are…\n\nDo it.", True)
