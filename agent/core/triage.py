@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.core.job import Outcome
-from agent.core.text import duration, shorten
+from agent.core.text import duration, plural, shorten
 
 CODER = ("code", "resource", "contract", "sealed")  # goes back to the coder and counts as an attempt
 AGAIN = ("lost", "interrupted")  # the same job again; the coder is never told
@@ -75,10 +75,10 @@ def blame(case: Case) -> Blame:
 
 def _used(out: Outcome) -> str:
     """What the job used at most, for the coder."""
-    units = {"memory": "MB of memory", "disk": "MB of disk", "output": "MB of output", "processes": "processes"}
     mega = 1024 * 1024
-    known = [(name, out.usage[name]) for name in units if name in out.usage]
-    told = [f"{value if name == 'processes' else value / mega:.4g} {units[name]}" for name, value in known]
+    told = [f"{out.usage[name] / mega:.4g} MB of {name}" for name in ("memory", "disk", "output") if name in out.usage]
+    if "processes" in out.usage:
+        told.append(plural(int(out.usage["processes"]), "process", "processes"))
     return f"The most that was seen: {', '.join(told)}." if told else ""
 
 

@@ -21,12 +21,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from agent.core.job import PROGRESS_FILE, Job, Limits
+from agent.core.job import Job, Limits
 from agent.runners import tree, watch
-from agent.runners.sandbox import HOME_FOLDER, TEMPORARY_FOLDER
+from agent.runners.sandbox import OWN, TEMPORARY_FOLDER
 from agent.runners.streams import CappedLog
 
-OWN = (HOME_FOLDER, TEMPORARY_FOLDER, "checkpoint", PROGRESS_FILE)  # of the attempt's folder
 NEAR = 0.9  # of the limit: from here on the quick sum is not trusted, it may be some MB too small
 THREADS_EACH = 256
 SHARE = 100  # a look at the tree pauses for so many times its own cost
@@ -184,7 +183,7 @@ class Watcher:
 
 def roots(job: Job, attempt: Path) -> list[str]:
     """The folders and files that count as disk, none of them below another."""
-    names = [str(attempt / name) for name in OWN] + [name for c in job.commands for name in c.reach.writable]
+    names = [str(attempt / name) for name in (*OWN, TEMPORARY_FOLDER)] + [name for c in job.commands for name in c.reach.writable]
     kept: list[str] = []
     for name in sorted({os.path.realpath(name) for name in names}):
         if not any(Path(name).is_relative_to(above) for above in kept):

@@ -31,6 +31,7 @@ HOME_FOLDER = "home"
 TEMPORARY_FOLDER = "tmp"
 CHECKPOINT_FOLDER = "checkpoint"
 OWN = (HOME_FOLDER, CHECKPOINT_FOLDER, PROGRESS_FILE)  # of an attempt's folder, what its job may write
+_THREADS, _THREADS_EACH = 1024, 64
 SECCOMP = "{seccomp}"  # in an argv: the number of the descriptor that holds `Prepared.seccomp`
 
 # Names, not patterns: NVIDIA_* would let NVIDIA_API_KEY through, SLURM_* the keys of some plug-ins.
@@ -146,10 +147,10 @@ def _own(attempt: Path) -> list[str]:
 
 
 def _limited(argv: tuple[str, ...], limits: Limits) -> tuple[str, ...]:
-    """The number of processes counts per user namespace, so it is set inside; util-linux is in every Linux."""
+    """A bomb's last bound, should the watch be too slow. It counts threads, per user namespace, so it is set inside."""
     if limits.processes is None or not Path("/usr/bin/prlimit").exists():
         return argv
-    return ("/usr/bin/prlimit", f"--nproc={limits.processes}", "--", *argv)
+    return ("/usr/bin/prlimit", f"--nproc={max(_THREADS, limits.processes * _THREADS_EACH)}", "--", *argv)
 
 
 def find_bubblewrap(inherited: Mapping[str, str]) -> str:

@@ -363,7 +363,7 @@ def test_of_nested_folders_only_the_outer_one_counts(tmp_path: Path) -> None:
     writable = tuple(str(tmp_path / name) for name in ("a", "a-b", "a/c", "attempt/home/x"))
     job = Job((Command("one", ("true",), reach=Reach(writable)), Command("two", ("true",), reach=Reach(writable))), "/")
     found = [os.path.relpath(name, tmp_path) for name in limits.roots(job, tmp_path / "attempt")]
-    assert found == ["a", "a-b", *(f"attempt/{name}" for name in sorted(limits.OWN))]
+    assert found == ["a", "a-b", *(f"attempt/{name}" for name in sorted((*limits.OWN, limits.TEMPORARY_FOLDER)))]
 
 
 @pytest.mark.parametrize(
