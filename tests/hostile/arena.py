@@ -34,7 +34,7 @@ from agent.runners import folder
 from agent.runners.local import LocalRunner
 from tests.hostile.canaries import Canaries
 from tests.hostile.machine import OUTSIDE, UNSHARE, Machine, Snapshot, open_ways
-from tests.hostile.table import ATTACKS, Attack
+from tests.hostile.table import ATTACKS, GROUPS, HONEST, Attack
 
 AS_ROOT = () if os.geteuid() == 0 else ("sudo", "-n", "--preserve-env=PATH,LANG")
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +92,7 @@ class Seen:
     outcome: dict[str, Any] | None
     signs: dict[str, list[str]] = field(default_factory=dict)
     output: str = ""
+    results: str = ""  # as the reader of the results said them
 
 
 def fight(name: str, tier: str, user: str, limits: bool = True) -> Seen:
@@ -118,7 +119,7 @@ def fight(name: str, tier: str, user: str, limits: bool = True) -> Seen:
 
 def main(scratch: str, name: str, tier: str, user: str, limits: bool) -> None:
     machine = Machine(scratch)
-    world = World(ATTACKS[name], 0 if user == "root" else VISITOR, tier, limits)
+    world = World({**ATTACKS, "honest": HONEST}[name], 0 if user == "root" else VISITOR, tier, limits)
     with world.bystander() as bystander:
         before = machine.snapshot()
         guard = Guard(bystander, world.attempt)
@@ -127,7 +128,7 @@ def main(scratch: str, name: str, tier: str, user: str, limits: bool) -> None:
         signs |= {"alive": left} if (left := survivors(bystander.pid)) else {}
         if world.canaries.reached:
             signs["reached"] = sorted(world.canaries.reached)
-    print(json.dumps(dataclasses.asdict(Seen(seen, signs, world.output()[-3000:]))), flush=True)
+    print(json.dumps(dataclasses.asdict(Seen(seen, signs, world.output()[-3000:], world.results))), flush=True)
     os._exit(0)
 
 
@@ -146,6 +147,8 @@ class World:
         self.proof = secrets.token_hex(8)
         self.secrets: dict[str, str] = {}
         self.told: Outcome | None = None
+        self.results = ""
+        self.allowance = ALLOWANCE if limits else 1.5  # without limits nobody waits for what may never come
         _people()
         self.home = Path(pwd.getpwuid(user).pw_dir)
         self.study = self.home / "project" / "results" / "study"
@@ -238,8 +241,9 @@ class World:
             first = ("run_1/final_info.json",)
             commands.append(Command("evaluate", argv, first, reach(self.study, sealed=False)))
         tier = "none" if self.tier == "raw" else self.tier
+        alone = 12.0 if self.attack in GROUPS["Limits"] else 3.0
         return Job(
-            tuple(commands), str(self.study), seconds=self.attack.seconds if limits else 12.0, sandbox=tier,
+            tuple(commands), str(self.study), seconds=self.attack.seconds if limits else alone, sandbox=tier,
             limits=LIMITS if limits else Limits(), stream_bytes=MB,
         )  # fmt: skip
 
@@ -272,7 +276,7 @@ class World:
     def run(self, guard: Guard) -> dict[str, Any] | None:
         """Have the tool run the job; the outcome as it says, or as the files say if it was killed."""
         how = "raw" if self.tier == "raw" else "launch"
-        patience = self.job.seconds + ALLOWANCE
+        patience = self.job.seconds + self.allowance
         argv = [
             *self.as_user(),
             sys.executable,
@@ -299,7 +303,7 @@ class World:
         guard.tool = tool.pid
         guard.start()
         try:
-            said, complaints = tool.communicate(timeout=patience + ALLOWANCE)
+            said, complaints = tool.communicate(timeout=patience + self.allowance)
         except subprocess.TimeoutExpired:
             tool.kill()
             said, complaints = tool.communicate()
@@ -318,7 +322,7 @@ class World:
         return {"HOSTILE": json.dumps(parameters), "AI_SCIENTIST_CHECKPOINT": str(self.attempt / "checkpoint")}
 
     def _look(self) -> Outcome | None:
-        deadline = time.monotonic() + ALLOWANCE
+        deadline = time.monotonic() + self.allowance
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 if isinstance(seen := LocalRunner().look(self.attempt), Outcome):
@@ -360,6 +364,7 @@ class World:
         except subprocess.TimeoutExpired:
             found["stuck"] = ["the reader of the results hung"]
             return
+        self.results = done.stdout.strip()
         if done.returncode != 0:
             found["stuck"] = [f"the reader of the results: {done.stderr.strip().splitlines()[-1:]}"]
         elif str(FORGED) in done.stdout:

@@ -35,6 +35,7 @@ class Attack:
     none: str = NOT
     partly: tuple[str, ...] = ()  # the marks that a "limited" cell shows
     open_to: tuple[str, ...] = ("root", "user")  # for whom a cell that is not "contained" is so; for the other it is
+    since: int = 0  # Landlock's ABI from which on its cell is "contained"; before, or while unsaid, it is open
     root_only: bool = False  # an ordinary user cannot do it even without a sandbox
     ending: str = ""  # how the job has to end in every tier that contains it
     seconds: float = 6.0  # the job's time limit
@@ -42,6 +43,17 @@ class Attack:
 
     def claim(self, tier: str) -> str:
         return str(getattr(self, tier)).partition(":")[0]
+
+    def cell(self, tier: str) -> str:
+        """For people."""
+        said = str(getattr(self, tier))
+        if tier != "landlock" or not self.since:
+            return said
+        return (
+            f"{said} (from ABI {self.since} on)"
+            if said == CONTAINED
+            else f"{said} (contained from ABI {self.since} on)"
+        )
 
 
 def resource(
@@ -59,6 +71,17 @@ LIMITS = (
     resource("disk_one_file", "one file of 80 MB"),
     resource("disk_many_files", "80 MB in small files"),
     resource("disk_deleted_file", "80 MB in a file that is open but has no name any more"),
+    Attack(
+        "disk_closed_folder",
+        "80 MB in a folder that nobody may look into, itself neither",
+        ("mark",),
+        bwrap="limited: counted for root, not for ordinary users",
+        landlock="limited: counted for root, not for ordinary users",
+        none="limited: counted for root, not for ordinary users",
+        open_to=("user",),
+        ending="limit",
+    ),
+    Attack("disk_empty_files", "20 000 empty files", ("mark",), bwrap=NOT, landlock=NOT),
     resource("disk_in_tmp", "80 MB in TMPDIR, HOME and the checkpoint folder together"),
     resource("stdout_flood", "60 MB of lines on stdout"),
     resource("endless_line", "60 MB on stderr without a line's end"),
@@ -94,9 +117,9 @@ SECRETS = (
     Attack("sealed_by_link", "reads the sealed data by a link in its run folder and by /proc/self/cwd", ("leak",)),
     Attack("sealed_in_git", "reads the sealed data out of the study's git objects", ("leak",)),
     Attack("journal_read", "reads the study's journal (what other runs measured, what models were told)", ("leak",)),
-    Attack("docker_socket", "talks to /run/docker.sock", ("reached",), landlock=NOT),
-    Attack("agent_socket", "talks to an ssh-agent's socket in /tmp", ("reached",), landlock=NOT),
-    Attack("abstract_socket", "talks to an abstract Unix socket of the machine", ("reached",)),
+    Attack("docker_socket", "talks to /run/docker.sock", ("reached",), landlock=NOT, since=9),
+    Attack("agent_socket", "talks to an ssh-agent's socket in /tmp", ("reached",), landlock=NOT, since=9),
+    Attack("abstract_socket", "talks to an abstract Unix socket of the machine", ("reached",), since=6),
     Attack("names_and_sizes", "asks for the size of ~/.ssh/id_rsa with stat()", ("mark",),
            landlock="limited: Landlock does not cover stat(): whoever knows a name learns that the file exists, its size and "
                     "times, never its content", partly=("size",)),
@@ -125,7 +148,7 @@ FILES = (
     Attack("attempt_status", "writes its own good outcome into status.json and ends badly", ("forged", "change")),
     Attack("attempt_job", "rewrites job.json so that the evaluation is another program", ("change", "forged"), evaluated=True),
     Attack("attempt_lock", "removes the attempt's lock and asks for a stop", ("change", "forged")),
-    Attack("attempt_logs", "empties its logs after writing what it would hide", ("change",)),
+    Attack("attempt_logs", "empties its logs after writing what it would hide", ("change",), since=3),
     Attack("device_node", "makes a device node in its run folder and opens it", ("mark",), root_only=True),
     Attack("hostname", "renames the machine", ("change",), root_only=True),
 )  # fmt: skip
@@ -142,10 +165,10 @@ NETWORK = (
 )
 
 PROCESSES = (
-    Attack("kills_bystander", "SIGKILL to another process of the user", ("killed",)),
-    Attack("kills_all", "SIGKILL to every process (kill -1)", ("killed",)),
-    Attack("kills_launcher", "SIGKILL to its launcher and reaper", ("killed",)),
-    Attack("stops_launcher", "SIGSTOP to its launcher, so that no limit is kept", ("killed",), seconds=2.0),
+    Attack("kills_bystander", "SIGKILL to another process of the user", ("killed",), since=6),
+    Attack("kills_all", "SIGKILL to every process (kill -1)", ("killed",), since=6),
+    Attack("kills_launcher", "SIGKILL to its launcher and reaper", ("killed",), since=6),
+    Attack("stops_launcher", "SIGSTOP to its launcher, so that no limit is kept", ("killed",), seconds=2.0, since=6),
     Attack("traces_bystander", "ptrace-attaches another process", ("mark",)),
     Attack("limits_bystander", "sets another process's limits with prlimit", ("killed",)),
     Attack(
@@ -214,13 +237,16 @@ GROUPS = {
     "Kernel": KERNEL,
     "Results": RESULTS,
 }
+HONEST = Attack(
+    "honest", "an experiment as it should be: what contains everything must not break this", (), evaluated=True
+)
 ATTACKS = {attack.name: attack for rows in GROUPS.values() for attack in rows}
 
 
 def table(rows: tuple[Attack, ...]) -> str:
     """As it stands in docs/security.md: `python -m tests.hostile.table` prints all of them."""
     lines = ["| attack | what it tries | bwrap | landlock | none |", "|---|---|---|---|---|"]
-    lines += [f"| {a.name} | {a.tries} | {a.bwrap} | {a.landlock} | {a.none} |" for a in rows]
+    lines += [f"| {a.name} | {a.tries} | {a.bwrap} | {a.cell('landlock')} | {a.none} |" for a in rows]
     return "\n".join(lines)
 
 

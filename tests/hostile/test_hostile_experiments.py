@@ -7,6 +7,7 @@ same throw-away machine. Needs root (or sudo without a password) to make that ma
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 
 from agent.core.job import Ending
 from agent.core.layout import Layout
+from agent.runners import landlock
 from agent.steps import launch
 from tests.hostile import arena
 from tests.hostile.arena import Seen, fight
@@ -33,6 +35,8 @@ def lacking(tier: str) -> str:
     programs = ["unshare", "setpriv", *(["bwrap"] if tier == "bwrap" else [])]
     if missing := [name for name in programs if not shutil.which(name)]:
         return f"{', '.join(missing)} is not installed"
+    if platform.machine() != "x86_64":
+        return "the attacks name system calls by their numbers on x86-64"
     if os.geteuid() != 0 and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode != 0:
         return "a throw-away machine needs root"
     modules = Path("/sys/kernel/security/lsm")
@@ -52,8 +56,10 @@ def able(request: pytest.FixtureRequest) -> None:
 def cells() -> Iterator[tuple[str, str, str]]:
     for attack in ATTACKS.values():
         yield from ((attack.name, tier, user) for tier in TIERS for user in USERS)
-        if attack.none == CONTAINED:
+        if attack.none != NOT:
             yield attack.name, "none", "root"
+        if attack.claim("none") not in (NOT, CONTAINED):
+            yield attack.name, "none", "user"
 
 
 def controls() -> Iterator[tuple[str, str]]:
@@ -78,8 +84,23 @@ def test_a_tier_does_what_its_cell_claims(name, tier, user):
     seen = fight(name, tier, user)
     assert seen.outcome is not None, seen
     assert seen.outcome["ending"] in get_args(Ending), seen
-    claim = attack.claim(tier) if tier == "none" or user in attack.open_to else CONTAINED
+    claim = attack.claim(tier) if user in attack.open_to else CONTAINED
+    if tier == "landlock" and attack.since:
+        if landlock.abi() < attack.since and claim == CONTAINED:
+            return  # said to be open on this kernel
+        claim = CONTAINED if landlock.abi() >= attack.since else claim
     {CONTAINED: contained, NOT: not_contained}.get(claim, limited)(attack, seen)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("tier", ["none", *TIERS])
+def test_an_honest_experiment_works_in_every_tier(tier, user):
+    seen = fight("honest", tier, user)
+    assert seen.signs == {}, seen
+    assert (seen.outcome["ending"], seen.outcome["exit_code"]) == ("finished", 0), seen
+    assert "core.kl_nats" in seen.results, seen  # the evaluation has read the sealed file and the weights
+    assert ("LOOPBACK hello" in seen.output) == (tier != "landlock"), seen
 
 
 def contained(attack: Attack, seen: Seen) -> None:
@@ -101,7 +122,7 @@ def limited(attack: Attack, seen: Seen) -> None:
 
 
 def test_every_attack_has_a_program_and_every_program_a_row():
-    programs = {path.stem for path in (Path(arena.__file__).parent / "attacks").glob("*.py")} - {"__init__"}
+    programs = {path.stem for path in (Path(arena.__file__).parent / "attacks").glob("*.py")} - {"__init__", "honest"}
     assert programs == set(ATTACKS)
 
 
