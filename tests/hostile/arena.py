@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -27,9 +28,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from agent.core.job import Command, Job, Limits, Outcome, Reach
+from agent.core.layout import Layout
 from agent.runners import folder
 from agent.runners.local import LocalRunner
 from tests.hostile.canaries import Canaries
@@ -95,21 +98,32 @@ class Seen:
     results: str = ""  # as the reader of the results said them
 
 
+@functools.cache
+def hidden_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a study hides from its experiment, and from its evaluation: asked where studies make their jobs."""
+    from agent.steps import launch
+
+    with tempfile.TemporaryDirectory(prefix="hostile-") as name:
+        root = Path(name).resolve()
+        desk: Any = SimpleNamespace(
+            layout=Layout(root),
+            template=SimpleNamespace(sealed=("harness/heldout/**",)),
+            profile=SimpleNamespace(data=()),
+            machine={},
+            workspace=SimpleNamespace(tree=lambda head: ["experiment.py", "harness/heldout/labels.txt"]),
+            state=SimpleNamespace(head=""),
+        )
+        made = [launch._reach(desk, "run_1", sealed) for sealed in (True, False)]
+        assert all(reach.writable == (str(root / "run_1"),) and reach.readable == (str(root),) for reach in made)
+        experiment, evaluation = (tuple(os.path.relpath(path, root) for path in reach.hidden) for reach in made)
+    return experiment, evaluation
+
+
 def fight(name: str, tier: str, user: str, limits: bool = True) -> Seen:
     """`tier`: one of the sandbox's, or "raw": started without the launcher. `user`: "root" or "user"."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as scratch:
-        argv = (
-            *AS_ROOT,
-            *UNSHARE,
-            sys.executable,
-            "-m",
-            "tests.hostile.arena",
-            scratch,
-            name,
-            tier,
-            user,
-            str(int(limits)),
-        )
+        told = (scratch, name, tier, user, str(int(limits)), json.dumps(hidden_names()))
+        argv = (*AS_ROOT, *UNSHARE, sys.executable, "-m", "tests.hostile.arena", *told)
         env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV", "AI_SCIENTIST"))}
         done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, errors="replace", timeout=60)
     if not done.stdout.strip():
@@ -117,9 +131,9 @@ def fight(name: str, tier: str, user: str, limits: bool = True) -> Seen:
     return Seen(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def main(scratch: str, name: str, tier: str, user: str, limits: bool) -> None:
+def main(scratch: str, name: str, tier: str, user: str, limits: bool, hidden: list[list[str]]) -> None:
     machine = Machine(scratch)
-    world = World({**ATTACKS, "honest": HONEST}[name], 0 if user == "root" else VISITOR, tier, limits)
+    world = World({**ATTACKS, "honest": HONEST}[name], 0 if user == "root" else VISITOR, tier, limits, hidden)
     with world.bystander() as bystander:
         before = machine.snapshot()
         guard = Guard(bystander, world.attempt)
@@ -132,17 +146,10 @@ def main(scratch: str, name: str, tier: str, user: str, limits: bool) -> None:
     os._exit(0)
 
 
-def reach(study: Path, sealed: bool) -> Reach:
-    """What steps/launch.py gives to the command of run_1; a test compares the two."""
-    folders = sorted({sys.prefix, sys.base_prefix})
-    hidden = [str(study / ".study"), str(study / "harness" / "heldout")]
-    return Reach((str(study / "run_1"),), (str(study), *folders), tuple(hidden if sealed else hidden[:1]))
-
-
 class World:
     """A home with secrets, a study, an attempt at its run_1 and the canaries."""
 
-    def __init__(self, attack: Attack, user: int, tier: str, limits: bool) -> None:
+    def __init__(self, attack: Attack, user: int, tier: str, limits: bool, hidden: list[list[str]]) -> None:
         self.attack, self.user, self.tier = attack, user, tier
         self.proof = secrets.token_hex(8)
         self.secrets: dict[str, str] = {}
@@ -158,7 +165,7 @@ class World:
         self._write_machine()
         subprocess.run(["chown", "-R", f"{user}:{user}", self.home / "project", *self._in_home()], check=True)
         self.canaries = Canaries(self.proof, user)
-        self.job = self._job(limits)
+        self.job = self._job(limits, *hidden)
 
     def secret(self, name: str) -> str:
         return self.secrets.setdefault(name, f"PLANTED-{name}-{secrets.token_hex(8)}")
@@ -232,20 +239,24 @@ class World:
             "outside": OUTSIDE, "tcp": c.tcp, "udp": c.udp, "offered": c.offered, "daemon": c.daemon,
         }  # fmt: skip
 
-    def _job(self, limits: bool) -> Job:
+    def _job(self, limits: bool, from_experiment: list[str], from_evaluation: list[str]) -> Job:
         """As steps/launch.py makes it."""
         python, out = sys.executable, f"--out_dir={self.run_folder.name}"
-        commands = [Command("experiment", (python, "experiment.py", out), reach=reach(self.study, sealed=True))]
+        commands = [Command("experiment", (python, "experiment.py", out), reach=self._reach(from_experiment))]
         if self.attack.evaluated and not (self.tier == "raw" and self.attack.name == "results_patched"):
             argv = (python, "-m", "harness.evaluate", out)
             first = ("run_1/final_info.json",)
-            commands.append(Command("evaluate", argv, first, reach(self.study, sealed=False)))
+            commands.append(Command("evaluate", argv, first, self._reach(from_evaluation)))
         tier = "none" if self.tier == "raw" else self.tier
         alone = 12.0 if self.attack in GROUPS["Limits"] else 3.0
         return Job(
             tuple(commands), str(self.study), seconds=self.attack.seconds if limits else alone, sandbox=tier,
             limits=LIMITS if limits else Limits(), stream_bytes=MB,
         )  # fmt: skip
+
+    def _reach(self, hidden: list[str]) -> Reach:
+        readable = (str(self.study), *sorted({sys.prefix, sys.base_prefix}))
+        return Reach((str(self.run_folder),), readable, tuple(str(self.study / name) for name in hidden))
 
     def as_user(self) -> list[str]:
         words = ["--reuid", str(self.user), "--regid", str(self.user), "--clear-groups"]
@@ -502,4 +513,4 @@ def _files(folder: Path) -> list[Path]:
 
 if __name__ == "__main__":
     assert platform.system() == "Linux"
-    main(*sys.argv[1:5], sys.argv[5] == "1")  # type: ignore[arg-type]
+    main(*sys.argv[1:5], sys.argv[5] == "1", json.loads(sys.argv[6]))  # type: ignore[arg-type]

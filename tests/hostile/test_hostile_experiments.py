@@ -12,15 +12,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import get_args
 
 import pytest
 
 from agent.core.job import Ending
-from agent.core.layout import Layout
 from agent.runners import landlock
-from agent.steps import launch
 from tests.hostile import arena
 from tests.hostile.arena import Seen, fight
 from tests.hostile.table import ATTACKS, CONTAINED, GROUPS, NOT, Attack, table
@@ -130,18 +127,3 @@ def test_the_document_holds_this_table():
     text = SECURITY.read_text()
     for title, rows in GROUPS.items():
         assert f"### {title}\n\n{table(rows)}\n" in text, f"{title}: paste it from python -m tests.hostile.table"
-
-
-@pytest.mark.parametrize("sealed", [True, False])
-def test_the_arena_gives_what_a_study_gives(tmp_path, sealed):
-    desk = SimpleNamespace(
-        layout=Layout(tmp_path),
-        template=SimpleNamespace(sealed=("harness/heldout/**",)),
-        profile=SimpleNamespace(data=()),
-        machine={"folders": []},
-        workspace=SimpleNamespace(tree=lambda head: ["experiment.py", "harness/heldout/labels.txt"]),
-        state=SimpleNamespace(head=""),
-    )
-    study, ours = launch._reach(desk, "run_1", sealed), arena.reach(tmp_path, sealed)
-    assert (study.writable, set(study.hidden)) == (ours.writable, set(ours.hidden))
-    assert set(study.readable) <= set(ours.readable)
