@@ -75,7 +75,7 @@ def _reach(desk: Desk, run: str, sealed: bool) -> Reach:
     root = desk.layout.root.resolve()
     output = root / run
     output.mkdir(exist_ok=True)  # a sandbox can only let it write into a folder that is there
-    hidden = [str(root / ".study")]
+    hidden = [str(root / ".study"), str(root / ".git")]  # git keeps what is sealed, too
     if sealed:
         hidden += [str(root / name) for name in _sealed(desk)]
     data = [str(Path(name).expanduser().absolute()) for name in desk.profile.data]
