@@ -83,9 +83,7 @@ class Job:
     @staticmethod
     def from_json(data: dict[str, Any]) -> Job:
         commands = tuple(
-            Command(
-                c["name"], tuple(c["argv"]), tuple(c.get("unlink_first", ())), Reach.from_json(c.get("reach", {}))
-            )
+            Command(c["name"], tuple(c["argv"]), tuple(c.get("unlink_first", ())), Reach.from_json(c.get("reach", {})))
             for c in data["commands"]
         )
         return Job(**{**data, "commands": commands, "limits": Limits(**data.get("limits", {}))})

@@ -195,8 +195,14 @@ class Template(Strict):
         if not self.sealed:
             return 1, f"{why}; evaluate is a job of its own, and nothing is sealed from the experiment"
         if not hides:
-            return 1, f"{why}; evaluate is a job of its own, but without a sandbox the experiment can read the sealed files"
-        return 2, "re-scored from what the experiment saved, by a job of its own with data that the experiment cannot read"
+            return (
+                1,
+                f"{why}; evaluate is a job of its own, but without a sandbox the experiment can read the sealed files",
+            )
+        return (
+            2,
+            "re-scored from what the experiment saved, by a job of its own with data that the experiment cannot read",
+        )
 
 
 def is_experiment(path: str) -> bool:

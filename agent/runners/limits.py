@@ -183,7 +183,9 @@ class Watcher:
 
 def roots(job: Job, attempt: Path) -> list[str]:
     """The folders and files that count as disk, none of them below another."""
-    names = [str(attempt / name) for name in (*OWN, TEMPORARY_FOLDER)] + [name for c in job.commands for name in c.reach.writable]
+    names = [str(attempt / name) for name in (*OWN, TEMPORARY_FOLDER)] + [
+        name for c in job.commands for name in c.reach.writable
+    ]
     kept: list[str] = []
     for name in sorted({os.path.realpath(name) for name in names}):
         if not any(Path(name).is_relative_to(above) for above in kept):

@@ -316,7 +316,9 @@ def test_the_worst_case_is_above_what_tokenizers_make_of_prose_code_and_other_sc
         assert worst(text)["completion_tokens"] == 2000
 
 
-@pytest.mark.parametrize("text", ["0.00123, 4.5678e-05\n", "≤≥≠→", "🦩🪿🫨", "\t\tx\n", "ᚠᚢᚦ", "aGVsbG8gd29ybGQhIQ", "{}[]();:,."])
+@pytest.mark.parametrize(
+    "text", ["0.00123, 4.5678e-05\n", "≤≥≠→", "🦩🪿🫨", "\t\tx\n", "ᚠᚢᚦ", "aGVsbG8gd29ybGQhIQ", "{}[]();:,."]
+)
 def test_the_worst_case_is_above_what_tokenizers_make_of_any_text(text):
     assert worst(text * 2000)["prompt_tokens"] >= tokens(text * 2000)
 
