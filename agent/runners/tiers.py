@@ -21,7 +21,8 @@ from agent.runners.sandbox import Prepared, Unprepared, filter_descriptor
 _PATIENCE = 20.0
 LINES = {
     "bwrap": "bubblewrap: sees only its own files, no network but a loopback of its own, no other processes",
-    "landlock": "Landlock: reads and writes only its own files, no network; sees names of other processes",
+    "landlock": "Landlock: reads and writes only its own files, no network; but it sees names of other processes, and "
+    "Unix sockets that you may use (docker, ssh-agent) are in its reach",
     "seatbelt": "seatbelt (not tested): writes only its own files, no network",
     "wrapper": "the template's container: what it isolates is its own affair",
     "none": "none: the experiment runs with your rights",
