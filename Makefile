@@ -22,8 +22,9 @@ run: $(READY)  ## a small study from its recorded session, no key needed: result
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
 
-unit: $(READY)  ## the fast tests only: no whole studies, no launcher
-	$(BIN)/python -m pytest tests --ignore=tests/stories --ignore=tests/runners
+unit: $(READY)  ## the fast tests only: no whole studies, no launcher, no attacks, no HTTP
+	$(BIN)/python -m pytest tests $(addprefix --ignore=tests/,stories runners hostile llm/test_client.py \
+		llm/test_coder.py llm/test_fake_llm.py test_cli_models.py)
 
 check: $(READY)  ## style, types, import layers
 	$(BIN)/ruff check .
