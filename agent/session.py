@@ -13,9 +13,10 @@ from agent import __version__
 from agent.core import events as e
 from agent.core.config import Settings, settle
 from agent.core.errors import InputProblem
+from agent.core.fold import fold
 from agent.core.layout import Layout
 from agent.core.ports import Runner
-from agent.core.state import GOES_ON, fold
+from agent.core.state import GOES_ON
 from agent.core.template import Profile, Template
 from agent.llm.choose import choose
 from agent.loop import record_all

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from agent.core import events as e
 from agent.core.config import Settings
-from agent.core.state import State, apply, fold
+from agent.core.fold import apply, fold
+from agent.core.state import State
 from agent.core.template import Template
 
 HEAD = "a" * 40

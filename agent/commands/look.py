@@ -58,7 +58,7 @@ def _inside_a_study() -> bool:
 
 
 def _show_all(options: argparse.Namespace) -> int:
-    from agent.core.state import fold
+    from agent.core.fold import fold
     from agent.report.summary import status
     from agent.store.catalog import studies
     from agent.store.journal import is_locked, read

@@ -9,10 +9,11 @@ from typing import Any
 
 from agent.core import events as e
 from agent.core.errors import Interrupted, StopAsked
+from agent.core.fold import apply, fold
 from agent.core.idea import Idea
 from agent.core.layout import Layout
 from agent.core.ports import Model, Runner
-from agent.core.state import State, apply, fold
+from agent.core.state import State
 from agent.core.template import Profile, Template
 from agent.store import inbox
 from agent.store.journal import Journal

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.core.errors import InputProblem
+from agent.core.fold import fold
 from agent.core.idea import Idea, choose_idea, parse_idea
 from agent.core.layout import Layout
-from agent.core.state import State, fold
+from agent.core.state import State
 from agent.core.template import OUTPUTS, Template, classic, parse_template
 from agent.core.text import did_you_mean, is_text, printable, shorten
 from agent.store import journal

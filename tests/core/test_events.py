@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agent.core import events as e
-from agent.core import state
+from agent.core import fold
 from agent.core.config import Settings
 from tests.helpers import HEAD, accepted, asked, committed, created, ended, failed, launched, opened, replied
 
@@ -60,7 +60,7 @@ def test_an_unknown_field_of_an_event_is_refused(event):
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_the_state_knows_what_each_event_does(kind):
-    assert kind in state._HANDLERS
+    assert kind in fold._HANDLERS
 
 
 def test_no_two_events_share_a_word():

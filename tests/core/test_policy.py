@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from agent.core import events as e
 from agent.core import ledger
 from agent.core.calls import KINDS, MOST_TRIES
+from agent.core.fold import fold
 from agent.core.policy import (
     LOST_JOBS,
     NOTES_TURNS,
@@ -23,7 +24,6 @@ from agent.core.policy import (
     Stop,
     decide,
 )
-from agent.core.state import fold
 from agent.core.triage import AGAIN, CODER, STOPPED
 from tests.helpers import (
     HEAD,

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core import events as e
-from agent.core.state import State, apply, fold, next_call
+from agent.core.fold import apply, fold
+from agent.core.state import State, next_call
 from tests.helpers import (
     HEAD,
     accepted,

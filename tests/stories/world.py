@@ -8,8 +8,8 @@ from pathlib import Path
 from agent import session
 from agent.core.config import Settings
 from agent.core.errors import InputProblem
+from agent.core.fold import fold
 from agent.core.prompt import Bill, Reply
-from agent.core.state import fold
 from agent.loop import record_all, work
 from agent.report.record import record
 from agent.steps import human, setup

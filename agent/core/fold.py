@@ -1,0 +1,274 @@
+"""The fold of a journal: `apply(state, entry) → state`, one handler for each kind of event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from agent.core import events as e
+from agent.core.calls import Try
+from agent.core.layout import run_of_notes
+from agent.core.state import GOES_ON, Attempt, Call, Run, State
+from agent.core.triage import AGAIN, STOPPED
+
+
+def fold(entries: Iterable[e.Entry]) -> State:
+    state = State()
+    for entry in entries:
+        state = apply(state, entry)
+    return state
+
+
+def apply(state: State, entry: e.Entry) -> State:
+    handler = _HANDLERS[type(entry.event)]
+    after: State = handler(state, entry.event, entry.at)
+    head = getattr(entry.event, "head", "")
+    if head and not isinstance(entry.event, (e.StudyCreated, e.WorkspaceSettled, e.RunLaunched)) and head != state.head:
+        # a tree that has not followed the last head yet still shows what came before it
+        after = replace(after, head=head, previous=state.head if state.settled else state.previous, settled=False)
+    return replace(after, seq=entry.seq, last=entry.at)
+
+
+def _created(state: State, event: e.StudyCreated, at: float) -> State:
+    return replace(state, name=event.name, profile=event.profile, baselines=event.baselines,
+                   head=event.head, previous=event.head, session=at, version=event.version)  # fmt: skip
+
+
+def _opened(state: State, event: e.StudyOpened, at: float) -> State:
+    spent = state.spent + max(0.0, state.last - state.session)
+    kept_end = "" if event.reopen or state.ended in GOES_ON else state.ended
+    return replace(
+        state,
+        settings=event.settings,
+        version=event.version,
+        spent=spent,
+        session=at,
+        held="",
+        stopping="run" if state.stopping == "run" else "",
+        unaffordable=(),
+        ended=kept_end,
+        completed=state.completed and not event.reopen,
+        reopened=len(state.tried) if event.reopen else state.reopened,
+    )
+
+
+def _ended(state: State, event: e.StudyEnded, at: float) -> State:
+    return replace(state, ended=event.reason)
+
+
+def _plan_frozen(state: State, event: e.PlanFrozen, at: float) -> State:
+    return replace(state, plan={**event.plan, "sha256": event.sha256})
+
+
+def _deviated(state: State, event: e.PlanDeviated, at: float) -> State:
+    return replace(state, deviations=(*state.deviations, event))
+
+
+def _settled(state: State, event: e.WorkspaceSettled, at: float) -> State:
+    return replace(state, previous=event.head, settled=True)
+
+
+def _asked(state: State, event: e.CallAsked, at: float) -> State:
+    call = Call(event.call, event.action, event.run, event.turn, event.model)
+    hints = tuple(h for h in state.hints if h.keep)
+    state = replace(state, calls={**state.calls, event.call: call}, hints=hints)
+    if event.action != "edit":
+        return state
+    run = state.runs.get(event.run) or _new_run(state, event.run)
+    return _put(state, replace(run, turns=event.turn, turns_since=run.turns_since + 1))
+
+
+def _new_run(state: State, name: str) -> Run:
+    parent = None if name in state.baselines else state.last_good
+    return Run(name, name in state.baselines, parent.name if parent else "")
+
+
+def _sent(state: State, event: e.CallSent, at: float) -> State:
+    call = state.calls[event.call]
+    before = tuple(replace(t, kind="lost") if not t.kind else t for t in call.tries)  # its session was killed
+    one = Try(at, event.usage, event.cost)
+    return _put_call(state, replace(call, tries=(*before, one), model=event.model))
+
+
+def _call_failed(state: State, event: e.CallFailed, at: float) -> State:
+    one: dict[str, Any] = {
+        "kind": event.kind,
+        "evidence": event.evidence,
+        "retry_after": event.retry_after,
+        "ended": at,
+    }
+    if event.usage is not None:
+        one |= {"usage": event.usage, "cost": event.cost, "estimated": event.estimated}
+    elif not event.billed:
+        one |= {"usage": {}, "cost": 0.0, "estimated": False}
+    return _end_try(state, event.call, **one)
+
+
+def _replied(state: State, event: e.CallReplied, at: float) -> State:
+    used = {"usage": event.usage, "cost": event.cost, "estimated": event.estimated}
+    state = _end_try(state, event.call, kind="replied", ended=at, **used)
+    return _put_call(state, replace(state.calls[event.call], replied=True, model=event.model))
+
+
+def _end_try(state: State, name: str, **changes: Any) -> State:
+    call = state.calls[name]
+    *before, last = call.tries or (Try(state.last),)  # journals of the first version have no call.sent
+    return _put_call(state, replace(call, tries=(*before, replace(last, **changes))))
+
+
+def _put_call(state: State, call: Call) -> State:
+    return replace(state, calls={**state.calls, call.name: call})
+
+
+def _budget_reached(state: State, event: e.BudgetReached, at: float) -> State:
+    if event.call in state.calls:
+        state = _read(state, event.call)  # it will not be asked; a later session composes it anew
+    return replace(state, unaffordable=(*state.unaffordable, event))
+
+
+def _read(state: State, name: str) -> State:
+    return replace(state, calls={**state.calls, name: replace(state.calls[name], read=True)})
+
+
+def _rejected(state: State, event: e.EditRejected, at: float) -> State:
+    state = _read(state, event.call)
+    if event.run not in state.runs or state.calls[event.call].action != "edit":
+        return state
+    run = state.runs[event.run]
+    summary = run.summary or event.summary
+    run = replace(
+        run, problems=event.problems, kept=event.kept, refusal="", base=event.base or run.base, summary=summary
+    )
+    return _put(state, run)
+
+
+def _committed(state: State, event: e.EditCommitted, at: float) -> State:
+    state = _note_files(_read(state, event.call), event.files)
+    if state.calls[event.call].action != "edit":
+        return state
+    run = state.runs[event.run]
+    ready = event.starts_run
+    run = replace(run, problems=(), kept=(), base="", parent=event.base or run.parent,
+                  summary=run.summary or (event.summary if ready else ""), status="ready" if ready else "open",
+                  refusal="" if ready else "idle")  # fmt: skip
+    return _put(state, run)
+
+
+def _note_files(state: State, files: tuple[str, ...]) -> State:
+    written = {run_of_notes(path) for path in files} & set(state.runs)
+    return replace(state, noted=state.noted | written)
+
+
+def _base_chosen(state: State, event: e.BaseChosen, at: float) -> State:
+    run = state.runs[event.run]
+    run = replace(run, parent=event.base, base="", problems=(), kept=(), refusal="base")
+    return _put(_note_files(_read(state, event.call), event.files), run)
+
+
+def _completed(state: State, event: e.CoderCompleted, at: float) -> State:
+    state = _note_files(_read(state, event.call), event.files)
+    runs = dict(state.runs)
+    run = runs.get(event.run)
+    if run and not run.attempts:
+        del runs[event.run]  # it was only asked for
+    return replace(state, runs=runs, completed=True)
+
+
+def _completion_refused(state: State, event: e.CompletionRefused, at: float) -> State:
+    state = replace(_read(state, event.call), completions_refused=state.completions_refused + 1)
+    return _put(state, replace(state.runs[event.run], problems=(), refusal=event.reason))
+
+
+def _launched(state: State, event: e.RunLaunched, at: float) -> State:
+    run = state.runs.get(event.run) or _new_run(state, event.run)
+    attempt = Attempt(event.attempt, event.head, at, event.seeds)
+    return _put(state, replace(run, attempts=(*run.attempts, attempt)))
+
+
+def _run_ended(state: State, event: e.RunEnded, at: float) -> State:
+    return _put_attempt(state, event.run, outcome=event.outcome)
+
+
+def _accepted(state: State, event: e.RunAccepted, at: float) -> State:
+    if event.attempt:
+        state = _put_attempt(state, event.run, accepted=True)
+    run = state.runs.get(event.run) or _new_run(state, event.run)
+    run = replace(run, status="good", head=event.head, metrics=event.metrics, seconds=event.seconds,
+                  source=event.source, warnings=event.warnings, feedback="")  # fmt: skip
+    return _put(_run_over(state), run)
+
+
+def _failed(state: State, event: e.RunFailed, at: float) -> State:
+    state = _put_attempt(state, event.run, blame=event.blame, evidence=event.evidence)
+    run = state.runs[event.run]
+    if event.feedback:  # the coder's turn
+        run = replace(run, status="open", turns_since=0, feedback=event.feedback, refusal="")
+    elif event.blame not in AGAIN and (run.baseline or event.blame != STOPPED):
+        state = replace(state, held=event.evidence)
+    return _put(_run_over(state), run)
+
+
+def _closed(state: State, event: e.RunClosed, at: float) -> State:
+    run = replace(state.runs[event.run], status="closed", closed=event.reason)
+    waiting = state.waiting_call
+    if waiting and waiting.run == event.run:  # its answer is no longer of use
+        state = _read(state, waiting.name)
+    return _put(_run_over(state), run)
+
+
+def _run_over(state: State) -> State:
+    """What a person asked of this run must not fall on the next."""
+    return replace(state, stopping="") if state.stopping == "run" else state
+
+
+def _human_edited(state: State, event: e.HumanEdited, at: float) -> State:
+    return replace(state, edited=event)
+
+
+def _human_took(state: State, event: e.HumanTook, at: float) -> State:
+    state = _note_files(replace(state, edited=None), event.files)
+    return _intervened(state, at, f"took over a person's edit of {', '.join(event.files)}")
+
+
+def _human_stashed(state: State, event: e.HumanStashed, at: float) -> State:
+    return _intervened(replace(state, edited=None), at, f"put a person's edit of {', '.join(event.files)} aside")
+
+
+def _human_noted(state: State, event: e.HumanNoted, at: float) -> State:
+    state = replace(state, hints=(*state.hints, event), slips=state.slips | {event.slip})
+    return _intervened(state, at, f"hint: {event.text}")
+
+
+def _human_stopped(state: State, event: e.HumanStopped, at: float) -> State:
+    if event.what == "study" or state.current:
+        state = replace(state, stopping=event.what)
+    state = replace(state, slips=state.slips | {event.slip})
+    return _intervened(state, at, f"stopped the {event.what}")
+
+
+def _intervened(state: State, at: float, what: str) -> State:
+    return replace(state, interventions=(*state.interventions, (at, what)))
+
+
+def _put(state: State, run: Run) -> State:
+    return replace(state, runs={**state.runs, run.name: run})
+
+
+def _put_attempt(state: State, name: str, **changes: Any) -> State:
+    run = state.runs[name]
+    *before, last = run.attempts
+    return _put(state, replace(run, attempts=(*before, replace(last, **changes))))
+
+
+_HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
+    e.StudyCreated: _created, e.StudyOpened: _opened, e.StudyEnded: _ended,
+    e.PlanFrozen: _plan_frozen, e.PlanDeviated: _deviated, e.WorkspaceSettled: _settled,
+    e.CallAsked: _asked, e.CallSent: _sent, e.CallFailed: _call_failed, e.CallReplied: _replied,
+    e.BudgetReached: _budget_reached,
+    e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base_chosen,
+    e.CoderCompleted: _completed, e.CompletionRefused: _completion_refused,
+    e.RunLaunched: _launched, e.RunEnded: _run_ended, e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed,
+    e.HumanEdited: _human_edited, e.HumanTook: _human_took, e.HumanStashed: _human_stashed,
+    e.HumanNoted: _human_noted, e.HumanStopped: _human_stopped,
+}  # fmt: skip
