@@ -128,6 +128,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     diff.add_argument("--all", action="store_true", help="notes and results too, not only the experiment's code")
 
+    note = add("note", "tend", "give the coder a hint in its next prompt")
+    note.add_argument("study", metavar="STUDY")
+    note.add_argument("text", metavar="TEXT")
+    note.add_argument("--keep", action="store_true", help="in all later prompts, not only the next")
+
+    stop = add("stop", "tend", "end a study that is being worked on, or only its present run")
+    stop.add_argument("study", metavar="STUDY")
+    stop.add_argument(
+        "--run", action="store_true", dest="only_run", help="end the run; the study goes on with the next item"
+    )
+
     check = add("check", "tend", "check a template's folder or an idea, and say all that is wrong with it")
     check.add_argument("what", metavar="TEMPLATE|IDEA.json")
 
@@ -145,17 +156,6 @@ def _parser() -> argparse.ArgumentParser:
     _sandbox(baseline)
     _settings(baseline)
     baseline.add_argument("--quiet", action="store_true", help="say only the results")
-
-    note = add("note", "tend", "give the coder a hint in its next prompt")
-    note.add_argument("study", metavar="STUDY")
-    note.add_argument("text", metavar="TEXT")
-    note.add_argument("--keep", action="store_true", help="in all later prompts, not only the next")
-
-    stop = add("stop", "tend", "end a study that is being worked on, or only its present run")
-    stop.add_argument("study", metavar="STUDY")
-    stop.add_argument(
-        "--run", action="store_true", dest="only_run", help="end the run; the study goes on with the next item"
-    )
 
     doctor = add("doctor", "tend", "look at this machine and model: what is there, what is missing, what to do")
     doctor.add_argument("-m", "--model", help="the model to check: name, key, address, price, context")
