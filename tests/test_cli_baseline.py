@@ -182,11 +182,13 @@ def test_killed_its_job_goes_on_and_the_same_command_waits_for_it(here):
 
 def test_killed_and_the_template_changed_the_old_job_is_ended_first(here):
     slow_zero(here, seconds=60)
+    toml = here / "toy/template.toml"
+    toml.write_text(toml.read_text().replace('"20s"', '"10m"'))
     process = started(here)
     process.kill()
     process.communicate(timeout=30)
-    job = job_of(here)
-    assert len(job) > 1
+    while len(job := job_of(here)) < 2:
+        time.sleep(0.05)
     world.template(here / "new")
     shutil.copy(here / "new/experiment.py", here / "toy/experiment.py")
     told(measure(here, "--json"))
