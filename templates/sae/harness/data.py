@@ -192,8 +192,7 @@ def training_activations() -> Tensor:
     """[rows, d], normalised and memory-mapped, in the order of the sequences' tokens."""
     wanted, width, per_sequence = profile(), Shape().width, Shape().context - 1
     count = -(-wanted.tokens // per_sequence)
-    ids = sequences(HERE / "assets/train.npz")["ids"]
-    chosen = ids[np.random.RandomState(0).permutation(len(ids))[:count]]
+    chosen = sequences(HERE / "assets/train.npz")["ids"][:count]  # they were shuffled when they were made
     halves = [(0, chosen[: count // 2]), (count // 2, chosen[count // 2 :])]
     parts = [(first * per_sequence, partial(_normalised, some)) for first, some in halves]
     return store.mapped(f"layer{wanted.layer}-{count}-{_made_of()}", count * per_sequence, width, parts)
