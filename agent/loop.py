@@ -12,6 +12,7 @@ A crash at any point loses at most the step under way: the next session reads th
     idea + template ─ setup ─▶ study ─┐
          ┌────────────────────────────┘
          ▼
+    Prefetch                        once, if the template has data to fetch
     Launch → Await → Judge          baselines first, then each run
     FreezePlan                      once the baseline is measured
     Ask → ReadReply                 prompt → reply → commit, or the reasons why not
@@ -30,10 +31,11 @@ from agent.core import policy
 from agent.core.errors import StopAsked
 from agent.core.events import Event
 from agent.core.policy import Action, Stop, decide
-from agent.steps import ask, close, edit, human, judge, launch
+from agent.steps import ask, close, edit, human, judge, launch, prefetch
 from agent.steps.desk import Desk
 
 STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
+    policy.Prefetch: prefetch.perform,
     policy.Launch: launch.launch,
     policy.Await: launch.wait,
     policy.Judge: judge.judge,

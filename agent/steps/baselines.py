@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.result import Result, parse_result
+from agent.steps import prefetch
 from agent.steps.desk import Desk
 from agent.store import files
 
@@ -84,6 +85,7 @@ def _entry(desk: Desk, run: str) -> Path:
         "profile": desk.state.profile,
         "seeds": profile.seeds.baseline,
         "interpreter": desk.machine,
+        **prefetch.protocol(desk),
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
     return desk.layout.root.parent / ".cache" / "baselines" / f"{template.name}-{run}-{digest}"

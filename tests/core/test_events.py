@@ -18,6 +18,8 @@ ONE_OF_EACH = [
     e.PlanFrozen(plan={"primary": "a.b", "seeds": {"screen": 3}}, sha256="0"),
     e.PlanDeviated(what="max_runs", planned=3, now=5),
     e.WorkspaceSettled(head=HEAD),
+    e.DataFetched(attempt=2, revisions={"tiny/model": "c0ffee"}, seconds=1.5),
+    e.DataFailed(attempt=1, kind="network", evidence="no route"),
     asked("0001-edit", "run_1"),
     e.CallSent(call="0001-edit", model="m", usage={"prompt_tokens": 9}, cost=0.5),
     e.CallFailed(call="0001-edit", kind="rate", evidence="slow down", billed=False, retry_after=2.0),
