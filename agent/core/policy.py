@@ -110,6 +110,11 @@ def time_left(state: State, elapsed: float) -> float | None:
     return None if limit is None else limit - elapsed
 
 
+def out_of_time(state: State, elapsed: float) -> bool:
+    left = time_left(state, elapsed)
+    return left is not None and left <= 0
+
+
 def experiment_over(state: State, elapsed: float) -> bool:
     if state.completed or _idle(state) or _time_for_writing(state, elapsed):
         return True
@@ -227,8 +232,7 @@ def _call_under_way(state: State, elapsed: float) -> Action | None:
 def _data(state: State, elapsed: float) -> Action | None:
     if not state.prefetch or state.revisions is not None:
         return None
-    left = time_left(state, elapsed)
-    if left is not None and left <= 0:
+    if out_of_time(state, elapsed):
         return Conclude("time")
     verdict = prefetch.after(state.fetch_failures, state.session, state.settings.retry_wait)
     if isinstance(verdict, calls.GiveUp):
@@ -240,8 +244,7 @@ def _baselines(state: State, elapsed: float) -> Action | None:
     for name in state.baselines:
         run = state.runs.get(name)
         if run is None or run.status != "good":
-            left = time_left(state, elapsed)
-            if left is not None and left <= 0:
+            if out_of_time(state, elapsed):
                 return Conclude("time")
             return Launch(name, len(run.attempts) + 1 if run else 1)
     return None
@@ -286,9 +289,8 @@ def _close_reason(state: State, run: Run) -> str:
 
 def _notes(state: State, elapsed: float) -> Action | None:
     """The last run's results always reach the notes, and the coder is asked to explain them."""
-    left = time_left(state, elapsed)
     due = [run for run in state.good if run.name not in state.noted]
-    if not due or (left is not None and left <= 0) or not state.affordable("writing"):
+    if not due or out_of_time(state, elapsed) or not state.affordable("writing"):
         return None
     asked = state.turns("notes", due[-1].name)
     if asked >= NOTES_TURNS:

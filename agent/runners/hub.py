@@ -14,6 +14,7 @@ does not count as the job's memory or processes.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -45,8 +46,8 @@ class Bounds:
     idle: float = 120.0  # seconds in which nothing goes either way
 
 
-def open_hub(attempt: Path, allowed: Allowed) -> tuple[int, int]:
-    """Start the proxy; its process number, and the descriptor that sandboxes hand their doors to."""
+def open_hub(attempt: Path, allowed: Allowed) -> tuple[Callable[[], None], int]:
+    """Start the proxy; how to wait for its end when the job has ended, and the descriptor that doors are handed to."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     process = os.fork()
     if process == 0:
@@ -64,10 +65,10 @@ def open_hub(attempt: Path, allowed: Allowed) -> tuple[int, int]:
         finally:
             os._exit(status)
     ours.close()
-    return process, theirs.detach()
+    return functools.partial(_wait_for, process), theirs.detach()
 
 
-def wait_for(process: int) -> None:
+def _wait_for(process: int) -> None:
     """Let the proxy write its last lines: it has no more to do. Whoever calls kills what does not end."""
     deadline = time.monotonic() + LAST_WORDS
     with contextlib.suppress(ChildProcessError):

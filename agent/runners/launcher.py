@@ -112,7 +112,7 @@ class Launcher:
         self.last: Report | None = None  # the reaper's last word
         self.unread = b""
         self.orders = -1
-        self.hub = 0  # the proxy's process number
+        self.hub_ends: Callable[[], None] = lambda: None
 
     def run(self, taken: Callable[[], None]) -> None:
         """From the first status to the last."""
@@ -170,7 +170,7 @@ class Launcher:
     def _open_hub(self) -> int:
         from agent.runners.hub import open_hub  # few jobs need it, and all would wait for it
 
-        self.hub, door = open_hub(self.attempt, self.job.hub)
+        self.hub_ends, door = open_hub(self.attempt, self.job.hub)
         return door
 
     def _fork_reaper(self, ready: Sequence[Prepared], temporary: str, door: int) -> tuple[int, list[int]]:
@@ -249,10 +249,7 @@ class Launcher:
         if watched[reaper] is None:
             with contextlib.suppress(ChildProcessError):
                 watched[reaper] = os.waitpid(reaper, 0)[1]
-        if self.hub:
-            from agent.runners.hub import wait_for
-
-            wait_for(self.hub)
+        self.hub_ends()
         tree.kill_below(watched)  # a reaper that could do its work has left nothing
 
     def _outcome(self, seconds: float, dropped: int, reaper_status: int | None) -> Outcome:

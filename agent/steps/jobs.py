@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.core.job import PROGRESS_FILE, Job, NotStarted, Outcome, Running
-from agent.core.policy import time_left
+from agent.core.policy import out_of_time
 from agent.runners import folder
 from agent.steps.desk import Desk
 from agent.store import files
@@ -22,7 +22,7 @@ def outcome_of(desk: Desk, attempt: Path, name: str, make: Callable[[], Job]) ->
     nap = 0.01
     while not isinstance(sight := desk.runner.look(attempt), Outcome):
         desk.take_inbox()
-        if desk.interrupted() or desk.state.stopping or _out_of_time(desk):
+        if desk.interrupted() or desk.state.stopping or out_of_time(desk.state, desk.elapsed()):
             desk.runner.stop(attempt)
         if isinstance(sight, Running):
             desk.show_progress(_progress(attempt, name, time.time() - sight.started))
@@ -30,11 +30,6 @@ def outcome_of(desk: Desk, attempt: Path, name: str, make: Callable[[], Job]) ->
         nap = min(0.25, nap * 1.5)
     desk.show_progress("")
     return sight
-
-
-def _out_of_time(desk: Desk) -> bool:
-    left = time_left(desk.state, desk.elapsed())
-    return left is not None and left <= 0
 
 
 def _progress(attempt: Path, run: str, seconds: float) -> str:

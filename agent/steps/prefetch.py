@@ -20,6 +20,7 @@ from agent.core.errors import InputProblem, Interrupted
 from agent.core.job import Command, Job
 from agent.core.policy import Prefetch
 from agent.llm import keys
+from agent.runners.sandbox import HOME_FOLDER
 from agent.steps.desk import Desk
 from agent.steps.jobs import outcome_of
 from agent.store import files
@@ -75,10 +76,12 @@ def _job(desk: Desk, place: str, attempt: Path) -> Job:
     name, function = prefetch.split(place)
     module = name.removesuffix(".py").replace("/", ".")
     argv = (*desk.interpreter, "-c", FETCH, module, function, str(attempt.resolve() / _ANSWER))
+    (_folder(desk) / "huggingface").mkdir(parents=True, exist_ok=True)
+    token = _login(os.environ) or attempt.resolve() / HOME_FOLDER / "token"  # never in the cache, which jobs can read
     return Job(
         (Command("prefetch", argv),),
         str(desk.layout.root.resolve()),
-        {**desk.profile.env, **_cache(desk), **_token_file(os.environ)},
+        {**desk.profile.env, **_cache(desk), "HF_TOKEN_PATH": str(token)},
         prefetch.SECONDS,
         sandbox="none",
         network="host",
@@ -91,18 +94,15 @@ def _folder(desk: Desk) -> Path:
 
 
 def _cache(desk: Desk) -> dict[str, str]:
-    hub = _folder(desk) / "huggingface"
-    hub.mkdir(parents=True, exist_ok=True)
-    return {"AI_SCIENTIST_CACHE": str(_folder(desk)), "HF_HOME": str(hub)}
+    return {"AI_SCIENTIST_CACHE": str(_folder(desk)), "HF_HOME": str(_folder(desk) / "huggingface")}
 
 
-def _token_file(environment: Mapping[str, str]) -> dict[str, str]:
-    """Where the user's login at the hub is kept: its library would look below the job's own HOME."""
-    home = environment.get("HF_HOME") or str(
-        Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
-    )
-    path = Path(environment.get("HF_TOKEN_PATH") or Path(home) / "token").expanduser()
-    return {"HF_TOKEN_PATH": str(path)} if path.is_file() else {}
+def _login(environment: Mapping[str, str]) -> Path | None:
+    """The file in which the user's login at the hub is kept, if there is one."""
+    caches = environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    home = Path(environment.get("HF_HOME") or Path(caches) / "huggingface")
+    path = Path(environment.get("HF_TOKEN_PATH") or home / "token").expanduser()
+    return path if path.is_file() else None
 
 
 def _without_keys(attempt: Path) -> str:
@@ -121,8 +121,8 @@ def _more_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     found = {
         f"{name}_PASSWORD": m[1] for name in PROXIES if (m := re.search(r"://([^/@]+)@", environment.get(name, "")))
     }
-    if path := _token_file(environment).get("HF_TOKEN_PATH"):
-        found["LOGIN_TOKEN"] = files.read_tail(Path(path), 1000).strip()
+    if path := _login(environment):
+        found["LOGIN_TOKEN"] = files.read_tail(path, 1000).strip()
     return found
 
 

@@ -212,10 +212,12 @@ def test_a_person_who_stops_the_study_while_data_is_fetched_is_heard(tmp_path):
 def test_a_token_reaches_the_fetching_and_nothing_else(tmp_path, monkeypatch):
     token, password = "hf_planted0123456789abcdef", "planted-password-of-a-proxy"
     monkeypatch.setenv("HF_TOKEN", token)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "nobody-logged-in"))
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{password}@127.0.0.1:9")
     monkeypatch.setenv("OPENAI_API_KEY", "planted-key-of-a-model")
     more = (
         "import sys; print(os.environ['HF_TOKEN'], file=sys.stderr); print(os.environ['HTTPS_PROXY']);"
+        "open(os.environ['HF_TOKEN_PATH'], 'w').write('what a login would keep');"
         "assert os.environ['HF_TOKEN'] == 'hf_' + 'planted0123456789abcdef' and 'OPENAI_API_KEY' not in os.environ\n"
         "    if len(open('.study/fetches').read()) < 2: raise ConnectionError('refused for ' + os.environ['HF_TOKEN'])"
     )
@@ -231,6 +233,10 @@ def test_a_token_reaches_the_fetching_and_nothing_else(tmp_path, monkeypatch):
     logs = [study(tmp_path) / f".study/attempts/prefetch-try-1/{name}.log" for name in ("stderr", "stdout")]
     assert all("[key]" in log.read_text() for log in logs)
     assert "refused for [key]" in told
+    cache = study(tmp_path).parent / ".cache"
+    assert (
+        subprocess.run(["grep", "-rl", "what a login would keep", cache], capture_output=True, text=True).stdout == ""
+    )
     for secret in (token, password, "planted-key-of-a-model"):
         assert secret not in told
         found = subprocess.run(["grep", "-rl", secret, study(tmp_path).parent], capture_output=True, text=True).stdout
