@@ -60,7 +60,7 @@ def perform(desk: Desk, action: Prefetch) -> Iterator[e.Event]:
     else:
         kind, evidence = prefetch.failure_of(outcome, said, answer)
         log = (attempt / "stderr.log").relative_to(desk.layout.root)
-        yield e.DataFailed(attempt=action.attempt, kind=kind, evidence=f"{keys.hide(evidence)} (see {log})")
+        yield e.DataFailed(attempt=action.attempt, kind=kind, evidence=f"{evidence} (see {log})")
     if desk.interrupted():
         raise Interrupted("interrupted")
 
@@ -106,9 +106,9 @@ def _login(environment: Mapping[str, str]) -> Path | None:
 
 
 def _without_keys(attempt: Path) -> str:
-    """Take keys out of the job's logs; the end of its standard error."""
+    """Take keys out of what the job said; the end of its standard error."""
     secrets = {**os.environ, **_more_secrets(os.environ)}
-    for name in ("stdout.log", "stderr.log"):
+    for name in ("stdout.log", "stderr.log", _ANSWER):
         if (attempt / name).exists():
             text = (attempt / name).read_text("utf-8", "surrogateescape")
             if (hidden := keys.hide(text, secrets)) != text:

@@ -219,7 +219,8 @@ def test_a_token_reaches_the_fetching_and_nothing_else(tmp_path, monkeypatch):
         "import sys; print(os.environ['HF_TOKEN'], file=sys.stderr); print(os.environ['HTTPS_PROXY']);"
         "open(os.environ['HF_TOKEN_PATH'], 'w').write('what a login would keep');"
         "assert os.environ['HF_TOKEN'] == 'hf_' + 'planted0123456789abcdef' and 'OPENAI_API_KEY' not in os.environ\n"
-        "    if len(open('.study/fetches').read()) < 2: raise ConnectionError('refused for ' + os.environ['HF_TOKEN'])"
+        "    if len(open('.study/fetches').read()) < 2: raise ConnectionError('refused for ' + os.environ['HF_TOKEN'])\n"
+        "    open(os.path.join(cache, 'points.txt'), 'w').write('fetched'); return {'toy/points': os.environ['HF_TOKEN']}"
     )
     process = begin(
         tmp_path,
@@ -232,7 +233,7 @@ def test_a_token_reaches_the_fetching_and_nothing_else(tmp_path, monkeypatch):
     assert json.loads((study(tmp_path) / "run_1/told.json").read_text())["HF_TOKEN"] is None
     logs = [study(tmp_path) / f".study/attempts/prefetch-try-1/{name}.log" for name in ("stderr", "stdout")]
     assert all("[key]" in log.read_text() for log in logs)
-    assert "refused for [key]" in told
+    assert "refused for [key]" in told and "toy/points at [key]" in told
     cache = study(tmp_path).parent / ".cache"
     assert (
         subprocess.run(["grep", "-rl", "what a login would keep", cache], capture_output=True, text=True).stdout == ""
