@@ -81,8 +81,9 @@ def scrubbed(inherited: Mapping[str, str], more: Collection[str] = ()) -> dict[s
 
 
 def environment(job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str = "") -> dict[str, str]:
-    """Harmless inherited variables, then the job's own, then what no job may choose."""
+    """Threads for the cores it has, harmless inherited variables, the job's own, then what no job may choose."""
     return {
+        **_threads(job.limits.cpus),
         **scrubbed(inherited, job.inherit),
         **job.env,
         "HOME": str(attempt / HOME_FOLDER),  # ~/.cache, ~/.config and all XDG defaults follow it
@@ -91,6 +92,13 @@ def environment(job: Job, attempt: Path, inherited: Mapping[str, str], temporary
         "PYTHONUNBUFFERED": "1",  # or the last lines before a kill would be lost
         "AI_SCIENTIST_PROGRESS": str(attempt / PROGRESS_FILE),
     }
+
+
+def _threads(cpus: int | None) -> dict[str, str]:
+    if cpus is None:
+        return {}
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"OMP_NUM_THREADS": str(min(cpus, there))}  # MKL, OpenBLAS and torch follow it
 
 
 def prepare(

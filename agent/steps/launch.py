@@ -93,6 +93,7 @@ def _limits(asked: Resources) -> Limits:
         memory=None if asked.memory_gb is None else int(asked.memory_gb * gigabyte),
         disk=None if asked.disk_gb is None else int(asked.disk_gb * gigabyte),
         processes=asked.processes,
+        cpus=asked.cpus,
     )
 
 
