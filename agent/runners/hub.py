@@ -102,18 +102,17 @@ class Proxy:
         for client in [*self.clients]:
             client.join(max(0.0, deadline - time.monotonic()))
 
-    def _start(self, work: Callable[[socket.socket], None], end: socket.socket) -> threading.Thread:
-        thread = threading.Thread(target=work, args=(end,), daemon=True)
-        thread.start()
-        return thread
+    def _start(self, work: Callable[[socket.socket], None], end: socket.socket) -> None:
+        threading.Thread(target=work, args=(end,), daemon=True).start()
 
     def answer_at(self, door: socket.socket) -> None:
         """For as long as the proxy lives. What it was given may be no door at all: then this ends at once."""
         with door, contextlib.suppress(OSError):
             while self.free.acquire():
-                self.clients.add(self._start(self._answer, door.accept()[0]))
+                self._start(self._answer, door.accept()[0])
 
     def _answer(self, client: socket.socket) -> None:
+        self.clients.add(threading.current_thread())
         try:
             with client, contextlib.suppress(OSError):
                 self._converse(client)
@@ -128,9 +127,11 @@ class Proxy:
         head, rest = spoken
         asked = head.split(b"\r\n", 1)[0].decode("latin-1")
         target = target_of(head, self.allowed)
-        server = target if isinstance(target, Refused) else self._connect(target)
-        if isinstance(server, Refused) or isinstance(target, Refused):
-            return self._refuse(client, asked, server)  # type: ignore[arg-type]
+        if isinstance(target, Refused):
+            return self._refuse(client, asked, target)
+        server = self._connect(target)
+        if isinstance(server, Refused):
+            return self._refuse(client, asked, server)
         with server:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             hello = _hello(client, rest, target.host, self.bounds.speech)
