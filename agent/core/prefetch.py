@@ -111,6 +111,8 @@ def failure_of(outcome: Outcome, said: str, answer: str) -> tuple[str, str]:
         return "time", f"it was ended after {duration(SECONDS)}"
     if outcome.ending == "unstartable":
         return "start", outcome.detail
+    if outcome.ending == "limit" or outcome.signal is not None:
+        return "code", outcome.detail
     if outcome.ok:
         return (
             "answer",

@@ -25,6 +25,7 @@ from agent.core.policy import (
     Stop,
     decide,
 )
+from agent.core.prefetch import KINDS as FETCH_KINDS
 from agent.core.triage import AGAIN, CODER, STOPPED
 from tests.helpers import (
     HEAD,
@@ -314,7 +315,7 @@ class World:
 
     def __init__(self, dice, speed, people=False, troubles=False, **limits):
         self.people, self.troubles = people, troubles
-        self.state = fold(entries(created(("run_0", "run_0_zero")), opened(**limits)))
+        self.state = fold(entries(created(("run_0", "run_0_zero"), "harness/data.py:fetch"), opened(**limits)))
         self.dice, self.thrown, self.speed, self.elapsed = dice, 0, speed, 0.0
 
     def choose(self, *choices):
@@ -333,6 +334,13 @@ class World:
 
     def settle(self, action):
         yield e.WorkspaceSettled(head=self.state.head)
+
+    def prefetch(self, action):
+        kind = self.choose(*["fetched"] * 20, *FETCH_KINDS)
+        if kind == "fetched":
+            yield e.DataFetched(attempt=action.attempt, revisions={})
+        else:
+            yield e.DataFailed(attempt=action.attempt, kind=kind, evidence="it failed")
 
     def launch(self, action):
         yield launched(action.run, action.attempt)

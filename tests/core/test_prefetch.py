@@ -120,6 +120,8 @@ def test_how_the_job_ended_is_told_before_what_it_said():
     assert failed("ConnectionError", ending="lost", code=None)[0] == "lost"
     assert failed("ConnectionError", ending="stopped", code=None)[0] == "lost"
     assert failed("ConnectionError", ending="unstartable", code=None)[0] == "start"
+    killed = Outcome("finished", signal=11, detail="'prefetch' was killed by signal 11.")
+    assert failure_of(killed, "Connection reset by peer", "") == ("code", killed.detail)
     kind, said = failure_of(Outcome("finished", exit_code=0), "", "[1, 2]")
     assert kind == "answer" and "not [1, 2]" in said
 
