@@ -82,6 +82,7 @@ def may_connect(address: str, allowed: Allowed) -> bool:
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo and found.teredo[1]) or _translated(found.packed)
         if inner:
             return inner.is_global and not inner.is_multicast
+        return found.is_global and found in ipaddress.IPv6Network("2000::/3")  # all that is given out to anybody
     return found.is_global and not found.is_multicast
 
 

@@ -124,7 +124,7 @@ def test_addresses_of_the_open_internet_may_be_connected_to(address):
     """127.0.0.1 127.9.9.9 0.0.0.0 10.0.0.1 172.16.5.5 192.168.1.1 169.254.169.254 100.64.0.1 192.0.2.1 198.18.0.1
     198.51.100.1 224.0.0.1 239.1.1.1 240.0.0.1 255.255.255.255 :: ::1 fe80::1 fe80::1%eth0 fc00::1 fd12::1 ff02::1
     ::ffff:127.0.0.1 ::ffff:10.0.0.1 2002:7f00:1:: 2002:a00:1:: 64:ff9b::127.0.0.1 64:ff9b::10.0.0.1
-    2001:db8::1 2001:0:0:0:0:0:80ff:fffe""".split(),  # noqa: SIM905
+    ::127.0.0.1 64:ff9b:1::127.0.0.1 4000::1 2001:db8::1 2001:0:0:0:0:0:80ff:fffe""".split(),  # noqa: SIM905
 )
 def test_addresses_of_this_machine_and_of_private_networks_may_not(address):
     assert not may_connect(address, HUB)
