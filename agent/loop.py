@@ -59,6 +59,14 @@ def work(desk: Desk) -> Stop:
             record_all(desk, perform(desk, action))
 
 
+def fetch(desk: Desk) -> Stop | None:
+    """Only what comes before anything is measured: the template's data. None: it is there, or none is needed."""
+    while isinstance(action := decide(desk.state, desk.elapsed()), policy.Prefetch):
+        with suppress(StopAsked):
+            record_all(desk, perform(desk, action))
+    return action if isinstance(action, Stop) else None
+
+
 def perform(desk: Desk, action: Action) -> Iterator[Event]:
     return STEPS[type(action)](desk, action)
 
