@@ -33,7 +33,7 @@ from agent.core.job import STOP_FILE, Ending, Job, Outcome
 from agent.runners import folder, tiers, tree, watch
 from agent.runners.limits import Watcher, size
 from agent.runners.reaper import AT_ONCE, GENTLY, Pipes, Report, reap_job
-from agent.runners.sandbox import Prepared, Unprepared, prepare
+from agent.runners.sandbox import DOOR, Prepared, Unprepared, prepare
 from agent.runners.streams import CappedLog
 
 TICK = 0.1  # between looks at the clock and the stop file
@@ -112,6 +112,7 @@ class Launcher:
         self.last: Report | None = None  # the reaper's last word
         self.unread = b""
         self.orders = -1
+        self.hub_ends: Callable[[], None] = lambda: None
 
     def run(self, taken: Callable[[], None]) -> None:
         """From the first status to the last."""
@@ -124,7 +125,7 @@ class Launcher:
             self._record(outcome)
 
     def _run(self, temporary: str) -> Outcome:
-        tier = tiers.choose(self.job.sandbox)
+        tier = tiers.choose(self.job.sandbox, network=self.job.network)
         if isinstance(tier, Unprepared):
             return Outcome("unstartable", self.command, detail=tier.reason)
         ready: list[Prepared] = []
@@ -141,7 +142,8 @@ class Launcher:
     def _supervise(self, ready: Sequence[Prepared], temporary: str) -> Outcome:
         tree.become_subreaper()
         logs = [CappedLog(self.attempt / name, self.job.stream_bytes) for name in ("stdout.log", "stderr.log")]
-        reaper, sources = self._fork_reaper(ready, temporary)
+        door = self._open_hub() if any(DOOR in made.argv for made in ready) else -1
+        reaper, sources = self._fork_reaper(ready, temporary, door)
         watched: dict[int, int | None] = {reaper: None}
         outputs = dict(zip(("standard output", "standard error"), logs, strict=True))
         wrappers = WRAPPERS if any(made.outer for made in ready) else 0
@@ -165,7 +167,13 @@ class Launcher:
             self.reason, self.excess = "limit", excess
         return dataclasses.replace(self._outcome(seconds, dropped, watched[reaper]), usage=watcher.usage)
 
-    def _fork_reaper(self, ready: Sequence[Prepared], temporary: str) -> tuple[int, list[int]]:
+    def _open_hub(self) -> int:
+        from agent.runners.hub import open_hub  # few jobs need it, and all would wait for it
+
+        self.hub_ends, door = open_hub(self.attempt, self.job.hub)
+        return door
+
+    def _fork_reaper(self, ready: Sequence[Prepared], temporary: str, door: int) -> tuple[int, list[int]]:
         """The reaper's process number and the descriptors to read from: its reports, stdout, stderr."""
         orders, self.orders = os.pipe()
         (reports, their_reports), (out, their_out), (err, their_err) = os.pipe(), os.pipe(), os.pipe()
@@ -174,9 +182,9 @@ class Launcher:
         if reaper == 0:
             for ours in (self.orders, reports, out, err):  # or the orders would never end
                 os.close(ours)
-            pipes = Pipes(orders, their_reports, their_out, their_err)
+            pipes = Pipes(orders, their_reports, their_out, their_err, door)
             reap_job(self.job, ready, pipes, tidy=lambda: folder.forget_link(temporary))
-        for theirs in (orders, their_reports, their_out, their_err):
+        for theirs in (orders, their_reports, their_out, their_err, *([door] if door >= 0 else [])):
             os.close(theirs)
         return reaper, [reports, out, err]
 
@@ -241,6 +249,7 @@ class Launcher:
         if watched[reaper] is None:
             with contextlib.suppress(ChildProcessError):
                 watched[reaper] = os.waitpid(reaper, 0)[1]
+        self.hub_ends()
         tree.kill_below(watched)  # a reaper that could do its work has left nothing
 
     def _outcome(self, seconds: float, dropped: int, reaper_status: int | None) -> Outcome:

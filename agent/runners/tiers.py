@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agent.core.job import Command, Job, Limits
 from agent.runners import sandbox
-from agent.runners.sandbox import Prepared, Unprepared, filter_descriptor
+from agent.runners.sandbox import NO_HUB, Prepared, Unprepared, descriptors
 
 _PATIENCE = 20.0
 LINES = {
@@ -27,6 +27,10 @@ LINES = {
     "wrapper": "the template's container: what it isolates is its own affair",
     "none": "none: the experiment runs with your rights",
 }
+HUB_LINES = LINES | {
+    "bwrap": "bubblewrap: sees only its own files, of the network only the hub (what it asked for: network.log), no other "
+    "processes; what it may read it could upload, with a token of its own",
+}
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,19 @@ class Tier:
     said: str  # what is in force, or why it does not work and what to do
 
 
-def choose(wanted: str, inherited: Mapping[str, str] = os.environ) -> Tier | Unprepared:
+def choose(wanted: str, inherited: Mapping[str, str] = os.environ, network: str = "none") -> Tier | Unprepared:
     """The tier for a job that wants `wanted`: a tier's name, or "auto"."""
+    lines = HUB_LINES if network == "hub" else LINES
     if wanted in ("none", "wrapper"):
-        return Tier(wanted, True, LINES[wanted])
+        return Tier(wanted, True, lines[wanted])
     failed: list[Tier] = []
     for name in PROBES if wanted == "auto" else (wanted,):
         if name not in PROBES:
             return Unprepared(f"The sandbox '{name}' is not known here.")
-        tier = probe(name, inherited)
+        tier = Tier(name, False, NO_HUB) if (name, network) == ("landlock", "hub") else probe(name, inherited)
         if tier.works:
             better = f" (not bubblewrap: {failed[0].said})" if failed else ""
-            return Tier(name, True, tier.said + better)
+            return Tier(name, True, lines[name] + better)
         failed.append(tier)
     reasons = "; ".join(f"{tier.name}: {tier.said}" for tier in failed)
     return Unprepared(f"No sandbox works on this machine ({reasons}). Mend that, or accept none with --sandbox=none.")
@@ -113,8 +118,8 @@ def _start(name: str, inherited: Mapping[str, str]) -> subprocess.CompletedProce
 
 
 def _run(made: Prepared, cwd: str) -> subprocess.CompletedProcess[str]:
-    with filter_descriptor(made) as (argv, descriptors):
+    with descriptors(made) as (argv, inherited):
         return subprocess.run(
             argv, cwd=cwd, env=made.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            pass_fds=descriptors, timeout=_PATIENCE,
+            pass_fds=inherited, timeout=_PATIENCE,
         )  # fmt: skip
