@@ -75,7 +75,7 @@ starts = order % 127 == 0
 assert torch.equal(batch.start, starts) and starts.any()
 assert torch.equal(batch.previous[~starts], everything[order[~starts] - 1])
 assert (batch.previous[starts] == 0).all()
-first = data.sequences(data.HERE / "assets/train.npz")["ids"][:1]
+first = data.arrays(data.HERE / "assets/train.npz")["ids"][:1]
 raw = data.residuals(first)[0, 1:]
 assert torch.allclose(everything[:127], data.scale().normal(raw), atol=1e-5)
 print("as it should be", float(everything.mean(0).abs().max()), float(everything.pow(2).sum(1).mean()))
