@@ -46,6 +46,16 @@ _LONGEST_BEGUN = max(len(beginning) + least for beginning, _, least in _KINDS)
 Text = TypeVar("Text", str, bytes)
 
 
+def _rarest(word: bytes) -> int:
+    """The byte of a word that texts hold least often: signs, capitals, digits, small letters. To find one costs nothing."""
+    return min(
+        word, key=lambda byte: (byte in b"abcdefghijklmnopqrstuvwxyz", byte in b"0123456789", chr(byte).isalpha())
+    )
+
+
+_SIGNS = {beginning: _rarest(beginning) for beginning, _, _ in _KINDS}
+
+
 def values(environment: Mapping[str, str]) -> tuple[bytes, ...]:
     """The keys of an environment, the longest first; of one with several lines (a certificate) each long line."""
     found: set[bytes] = set()
@@ -115,13 +125,14 @@ class _Values:
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = keys  # the longest first
+        self._signs = {key: _rarest(key) for key in keys}
         self._longest = len(keys[0]) if keys else 1
         self._first = frozenset(key[0] for key in keys)
         self._held = b""
 
     def feed(self, data: bytes, last: bool = False) -> bytes:
         text, since, told = self._held + data, 0, []
-        places = {key: place for key in self._keys if (place := text.find(key)) >= 0}
+        places = {key: place for key, sign in self._signs.items() if sign in text and (place := text.find(key)) >= 0}
         while True:
             key = min(places, key=places.__getitem__, default=b"")  # the first of equals is the longest
             start = places[key] if key else len(text)
@@ -161,7 +172,7 @@ class _Shapes:
         if self._rest and (rest := self._rest.match(text, since)):
             since = rest.end()
             self._rest = self._rest if since == len(text) else None
-        likely = any(beginning in text for beginning, _, _ in _KINDS)
+        likely = any(sign in text and beginning in text for beginning, sign in _SIGNS.items())
         while True:
             found = _SHAPES.search(text, since) if likely else None
             begun = None if last else _BEGUN.search(text, max(since, len(text) - _LONGEST_BEGUN))
