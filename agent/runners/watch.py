@@ -7,12 +7,14 @@ too, and shared memory. Pages of files do not count; the kernel can drop them. T
     exact   /proc/PID/smaps_rollup, 0.1 ms and about 18 ms for each GB of small pages. Each page counts once
 
 Disk is st_blocks: a sparse file counts what it uses, a file with several names once, a link not at all. Files that
-were deleted while the job holds them open for writing are found in /proc/PID/fd.
+were deleted while the job holds them open for writing are found in /proc/PID/fd. Every name counts as a file. A folder
+that the job has closed to its own user is opened again, and stays so: we are its owner, too. If it is closed once more
+before we could look, that is noted.
 
 Limits: Linux (disk: everywhere). Not seen are: memory of a GPU, hugetlbfs and the kernel's own; files in the machine's
-/dev/shm that no process of the job has open or mapped; what a job hides in a folder that it made unreadable for its
-own user; files without blocks (empty, or tiny on some file systems). A process that is reparented during a look may be
-missed by that look. The numbers of /proc/PID/status may be off by some MB on machines with many cores.
+/dev/shm that no process of the job has open or mapped; what is moved about while we count. A process that is reparented
+during a look may be missed by that look. The numbers of /proc/PID/status may be off by some MB on machines with many
+cores.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from agent.runners import tree
 
 KIB = 1024
 SMALLEST_FOLDER = 4096  # what a folder counts at least: a million of them must not be free
+SMALLEST_IN_MEMORY = 1024  # what an empty file in a tmpfs takes of the kernel's memory
+LOOK = stat.S_IRUSR | stat.S_IXUSR  # what the owner needs to see what is in a folder
 LONGEST_NAME = 3500  # bytes of a path that the kernel takes at once (4096), with some room
 PIECE = 128  # files between two chances to pause
 KCMP_VM = 1
@@ -134,6 +138,8 @@ class Stored:
 
     def __init__(self) -> None:
         self.disk = 0
+        self.names = 0  # of files, folders and whatever else has one
+        self.closed = False  # a folder was closed again as soon as we had opened it
         self.memory = 0  # in files that live in memory and that the job holds open, or in tmpfs of its own
         self.files: set[tuple[int, int]] = set()  # that have several names or holders, and were counted
 
@@ -146,27 +152,42 @@ def store(roots: Sequence[str], processes: Sequence[int], into: Stored) -> Itera
 
 
 def _folders(roots: Sequence[str], into: Stored) -> Iterator[None]:
-    waiting = []
     for root in map(os.fsencode, roots):
+        waiting = []
         with contextlib.suppress(OSError):
-            info = os.lstat(root)
-            _count(info, into)
-            if stat.S_ISDIR(info.st_mode):
+            if _seen(os.lstat(root), root, None, root, into):
                 waiting.append(root)
-    while waiting:
-        path = waiting.pop()
-        with contextlib.suppress(OSError), _opened(path) as folder, os.scandir(folder) as entries:
-            for number, entry in enumerate(entries):
-                if number % PIECE == 0:
-                    yield
-                with contextlib.suppress(OSError):
-                    _count(entry.stat(follow_symlinks=False), into)
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(path + b"/" + os.fsencode(entry.name))
-        yield
+        while waiting:
+            path = waiting.pop()
+            try:
+                with _opened(path) as folder, os.scandir(folder) as entries:
+                    for number, entry in enumerate(entries):
+                        if number % PIECE == 0:
+                            yield
+                        name = os.fsencode(entry.name)
+                        with contextlib.suppress(FileNotFoundError):
+                            if _seen(entry.stat(follow_symlinks=False), name, folder, root, into):
+                                waiting.append(path + b"/" + name)
+            except PermissionError:
+                into.closed = True
+            except OSError:  # it is gone
+                pass
+            yield
+
+
+def _seen(info: os.stat_result, name: bytes, at: int | None, root: bytes, into: Stored) -> bool:
+    """Count it; is it a folder to look into? One that is closed to us is opened first."""
+    _count(info, into)
+    if not stat.S_ISDIR(info.st_mode):
+        return False
+    if info.st_mode & LOOK != LOOK and tree.LINUX:
+        with contextlib.suppress(PermissionError):  # another's
+            _unlock(name, at, root)
+    return True
 
 
 def _count(info: os.stat_result, into: Stored) -> None:
+    into.names += 1
     size = info.st_blocks * 512
     if stat.S_ISDIR(info.st_mode):
         size = max(size, SMALLEST_FOLDER)
@@ -195,6 +216,18 @@ def _opened(path: bytes) -> Iterator[int]:
         yield at
     finally:
         os.close(at)
+
+
+def _unlock(name: bytes, at: int | None, root: bytes) -> None:
+    """Let the owner of a folder, us, look into it again; only if it lies in `root`, whatever was renamed meanwhile."""
+    place = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+    try:
+        same = b"/proc/self/fd/%d" % place  # no name, which could become another's
+        where = os.readlink(same)  # noqa: PTH115
+        if where == root or where.startswith(root + b"/"):
+            os.chmod(same, stat.S_IMODE(os.fstat(place).st_mode) | LOOK)  # noqa: PTH101
+    finally:
+        os.close(place)
 
 
 def _pieces(path: bytes) -> list[bytes]:
@@ -236,6 +269,7 @@ def _count_held(link: str, in_memory: Collection[int], into: Stored) -> None:
         into.memory += info.st_blocks * 512
     elif info.st_nlink == 0 and os.lstat(link).st_mode & stat.S_IWUSR:  # of the link: opened for writing
         into.files.add(key)
+        into.names += 1  # it had one, and takes as much
         into.disk += info.st_blocks * 512
 
 
@@ -253,7 +287,7 @@ def _filled(path: bytes) -> int:
         info = os.statvfs(path)
     except OSError:
         return 0
-    return (info.f_blocks - info.f_bfree) * info.f_frsize
+    return (info.f_blocks - info.f_bfree) * info.f_frsize + (info.f_files - info.f_ffree) * SMALLEST_IN_MEMORY
 
 
 def _namespace(process: int | str) -> str:

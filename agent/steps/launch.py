@@ -97,6 +97,7 @@ def _limits(asked: Resources) -> Limits:
     return Limits(
         memory=None if asked.memory_gb is None else int(asked.memory_gb * gigabyte),
         disk=None if asked.disk_gb is None else int(asked.disk_gb * gigabyte),
+        files=asked.files,
         processes=asked.processes,
     )
 

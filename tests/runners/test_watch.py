@@ -217,6 +217,31 @@ def test_names_may_be_anything_and_folders_may_be_unreadable(tmp_path: Path) -> 
         closed.chmod(0o700)
 
 
+def test_every_name_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    os.link(tmp_path / "file", tmp_path / "again")
+    (tmp_path / "link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    assert stored(tmp_path).names == 6
+
+
+def test_a_folder_that_is_closed_is_opened_only_where_the_job_may_write(tmp_path: Path) -> None:
+    for name in ("inside", "outside"):
+        (tmp_path / name / "closed").mkdir(parents=True)
+        (tmp_path / name / "closed" / "file").write_bytes(b"x" * MB)
+        (tmp_path / name / "closed").chmod(0o200)
+    (tmp_path / "inside" / "link").symlink_to("../outside")
+    (tmp_path / "inside" / "readonly").mkdir(mode=0o555)
+    assert disk(tmp_path / "inside") == pytest.approx(1, abs=0.1)
+    modes = {name: (tmp_path / name / "closed").stat().st_mode & 0o777 for name in ("inside", "outside")}
+    assert modes == {"inside": 0o700, "outside": 0o200}
+    assert (tmp_path / "inside" / "readonly").stat().st_mode & 0o777 == 0o555
+    with contextlib.suppress(OSError):  # as if a folder on the way had been replaced by a link meanwhile
+        watch._unlock(os.fsencode(tmp_path / "inside/link/closed"), None, os.fsencode(tmp_path / "inside"))
+    assert (tmp_path / "outside" / "closed").stat().st_mode & 0o777 == 0o200
+
+
 def test_nothing_is_too_deep(tmp_path: Path) -> None:
     """2000 levels of 50 letters: far more than a path may have, and than Python recurses."""
     depth, name = 2000, "d" * 50
