@@ -179,7 +179,9 @@ def _limits(command: argparse.ArgumentParser) -> None:
     command.add_argument("--max-runs", metavar="N", help="number of runs after the baselines (default: 10)")
     command.add_argument("--max-time", metavar="TIME", help="time of work, such as 90m or 8h")
     command.add_argument("--max-cost", metavar="DOLLARS", help="for the model (default: 10; none: no limit)")
-    command.add_argument("--sandbox", choices=("auto", "bwrap", "landlock", "none"), help="isolation of the experiment")
+    command.add_argument(
+        "--sandbox", choices=("auto", "bwrap", "landlock", "seatbelt", "none"), help="isolation of the experiment"
+    )
     command.add_argument("--record", metavar="FILE", help="write all replies to a recording that `replay:FILE` plays")
     _settings(command)
     command.add_argument("--quiet", action="store_true", help="say only how it ended")

@@ -33,7 +33,7 @@ from pathlib import Path
 
 from agent.core import redact
 from agent.core.job import STOP_FILE, Ending, Job, Outcome
-from agent.runners import folder, tiers, tree, watch
+from agent.runners import cgroup, folder, tiers, tree, watch
 from agent.runners.limits import Watcher, size
 from agent.runners.reaper import AT_ONCE, GENTLY, Pipes, Report, reap_job
 from agent.runners.sandbox import Prepared, Unprepared, prepare
@@ -122,6 +122,7 @@ class Launcher:
         self.reason: Ending | None = None  # why we ordered the end, if we did
         self.excess = ""  # what was too much
         self.oom_kills = watch.oom_kills()
+        self.leaf: cgroup.Leaf | None = None  # the job's control group
         self.signalled = False
         self.last: Report | None = None  # the reaper's last word
         self.unread = b""
@@ -138,7 +139,16 @@ class Launcher:
             self._record(outcome)
 
     def _run(self, temporary: str) -> Outcome:
-        tier = tiers.choose(self.job.sandbox)
+        made = cgroup.make(self.job.limits)
+        self.leaf = made if isinstance(made, cgroup.Leaf) else None
+        try:
+            return self._in_its_tier(temporary)
+        finally:
+            if self.leaf:
+                self.leaf.close()
+
+    def _in_its_tier(self, temporary: str) -> Outcome:
+        tier = tiers.choose(self.job.sandbox, held=self.leaf is not None)
         if isinstance(tier, Unprepared):
             return Outcome("unstartable", self.command, detail=tier.reason)
         ready: list[Prepared] = []
@@ -190,7 +200,7 @@ class Launcher:
             for ours in (self.orders, reports, out, err):  # or the orders would never end
                 os.close(ours)
             pipes = Pipes(orders, their_reports, their_out, their_err)
-            reap_job(self.job, ready, pipes, tidy=lambda: folder.forget_link(temporary))
+            reap_job(self.job, ready, pipes, lambda: folder.forget_link(temporary), self.leaf)
         for theirs in (orders, their_reports, their_out, their_err):
             os.close(theirs)
         return reaper, [reports, out, err]
@@ -209,6 +219,8 @@ class Launcher:
             if not self.excess and (excess := watcher.look(self.command)):  # it may also be during the grace
                 self.reason, self.excess = self.reason or "limit", excess
                 self._order(AT_ONCE)
+                if self.leaf:
+                    self.leaf.kill()  # the order came first, so the reaper knows why
             if now >= self.next_beat:
                 self._beat()
 
@@ -296,6 +308,9 @@ class Launcher:
         if number == signal.SIGXFSZ and self.job.limits.disk is not None:
             allowed = size(max(self.job.limits.disk, self.job.limits.memory or 0))
             return f"'{report.command}' wrote a file of more than {allowed}, which is the limit; the kernel ended it."
+        if self.leaf and self.leaf.kills_for_memory() and report.exit_code != 0:
+            allowed = size(self.job.limits.memory or 0)
+            return f"'{report.command}' used more memory than the {allowed} that are allowed; the kernel ended it."
         if number == signal.SIGKILL and watch.oom_kills() > self.oom_kills:
             return f"'{report.command}' was killed by the kernel, because this machine or its share of it had no memory left."
         return ""

@@ -4,6 +4,7 @@
 
     bwrap     bubblewrap: an own file system, own processes, own network (bubblewrap.py)
     landlock  Landlock and seccomp: files by rules, no sockets but Unix ones (guard.py)
+    seatbelt  macOS: files by name, no network (seatbelt.py; not tested)
     wrapper   the template's own container; what it isolates is its affair
     none      NOTHING IS ISOLATED: the job can read the user's files, write outside the study, use the network
 
@@ -93,6 +94,8 @@ def prepare(
         return Prepared(command.argv, environment(job, attempt, inherited, temporary))
     if tier == "bwrap":
         return _in_bubblewrap(command, job, attempt, inherited)
+    if tier == "seatbelt":
+        return _in_seatbelt(command, job, attempt, inherited, temporary)
     if tier == "landlock":
         return _guarded(command, job, attempt, inherited, temporary)
     return Unprepared(f"The sandbox '{tier}' is not known here.")
@@ -139,6 +142,25 @@ def _guarded(command: Command, job: Job, attempt: Path, inherited: Mapping[str, 
         "limits": limits,
     }
     argv = (sys.executable, "-I", "-S", str(Path(guard.__file__)), json.dumps(spec), "--", *command.argv)
+    return Prepared(argv, environment(job, attempt, inherited, temporary))
+
+
+def _in_seatbelt(
+    command: Command, job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str
+) -> Prepared | Unprepared:
+    from agent.runners import seatbelt
+
+    reach, real = command.reach, os.path.realpath
+    walls = seatbelt.Walls(
+        readable=tuple(map(real, reach.readable)),
+        hidden=tuple(map(real, reach.hidden)),
+        writable=tuple(map(real, (*reach.writable, *_own(attempt), str(attempt / TEMPORARY_FOLDER)))),
+        network=job.network == "host",
+    )
+    try:
+        argv = seatbelt.command_line(walls, command.argv)
+    except ValueError as problem:
+        return Unprepared(f"{problem}.")
     return Prepared(argv, environment(job, attempt, inherited, temporary))
 
 
