@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.job import Limits
+from agent.runners.sandbox import most_threads
 
 ROOT = Path("/sys/fs/cgroup")
 NAME = "ai-scientist-"
 NEEDED = {"memory", "pids"}
-THREADS_EACH = 256
 _ROOM = 32 * 1024**2  # bytes, and a tenth of the limit: for what the kernel counts and the watch does not
 _PATIENCE = 2.0
 
@@ -82,7 +82,7 @@ def settings(limits: Limits) -> dict[str, str]:
     if limits.memory is not None:
         found |= {"memory.max": str(limits.memory + limits.memory // 10 + _ROOM), "memory.swap.max": "0"}
     if limits.processes is not None:
-        found["pids.max"] = str((limits.processes + 1) * THREADS_EACH)
+        found["pids.max"] = str(most_threads(limits.processes))
     return found
 
 

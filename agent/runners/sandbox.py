@@ -172,7 +172,12 @@ def _limited(argv: tuple[str, ...], limits: Limits) -> tuple[str, ...]:
     """A bomb's last bound, should the watch be too slow. It counts threads, per user namespace, so it is set inside."""
     if limits.processes is None or not Path("/usr/bin/prlimit").exists():
         return argv
-    return ("/usr/bin/prlimit", f"--nproc={max(_THREADS, limits.processes * _THREADS_EACH)}", "--", *argv)
+    return ("/usr/bin/prlimit", f"--nproc={most_threads(limits.processes)}", "--", *argv)
+
+
+def most_threads(processes: int) -> int:
+    """Where a bound of the kernel counts threads: far more than so many honest processes have."""
+    return max(_THREADS, processes * _THREADS_EACH)
 
 
 def find_bubblewrap(inherited: Mapping[str, str]) -> str:

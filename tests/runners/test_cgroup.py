@@ -66,7 +66,7 @@ def test_the_kernels_limits_are_a_little_above_the_jobs(tmp_path: Path) -> None:
     assert settings(Limits(memory=1000 * MB, processes=9)) == {
         "memory.max": str(1100 * MB + 32 * MB),
         "memory.swap.max": "0",
-        "pids.max": str(10 * 256),
+        "pids.max": "1024",
     }
     assert settings(Limits()) == {}
 
