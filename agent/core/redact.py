@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 HIDDEN = "[key]"
@@ -46,6 +47,7 @@ _LONGEST_BEGUN = max(len(beginning) + least for beginning, _, least in _KINDS)
 Text = TypeVar("Text", str, bytes)
 
 
+@cache
 def _rarest(word: bytes) -> int:
     """The byte of a word that texts hold least often: signs, capitals, digits, small letters. To find one costs nothing."""
     return min(
@@ -82,7 +84,7 @@ def hide(text: str, environment: Mapping[str, str]) -> str:
 
 def without(text: Text, environment: Mapping[str, str]) -> Text:
     """For what has to go on working."""
-    return _without(text, no_words(values(environment)))
+    return out_of(text, no_words(values(environment)))
 
 
 def inside(value: Any, environment: Mapping[str, str]) -> Any:
@@ -92,13 +94,14 @@ def inside(value: Any, environment: Mapping[str, str]) -> Any:
 
 def _inside(value: Any, keys: Sequence[bytes]) -> Any:
     if isinstance(value, str):
-        return _without(value, keys)
+        return out_of(value, keys)
     if isinstance(value, dict):
-        return {_without(name, keys): _inside(item, keys) for name, item in value.items()}
+        return {out_of(name, keys): _inside(item, keys) for name, item in value.items()}
     return [_inside(item, keys) for item in value] if isinstance(value, list) else value
 
 
-def _without(text: Text, keys: Sequence[bytes]) -> Text:
+def out_of(text: Text, keys: Sequence[bytes]) -> Text:
+    """A text without these keys, the longest of which comes first."""
     if isinstance(text, bytes):
         return _Values(keys).feed(text, last=True)
     return _text(_Values(keys).feed(_bytes(text), last=True)) if keys else text

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agent.core.redact import Stream, no_words, values, without
+from agent.core.redact import Stream, no_words, out_of, values
 from agent.core.text import printable
 
 _PIECE = 4 * 1024 * 1024
@@ -28,8 +28,8 @@ def sweep(folder: Path, environment: Mapping[str, str]) -> list[str]:
     if not keys:
         return []
     root = os.fsencode(folder)
-    found = [path for path in _below(root) if _clean(path, keys, environment)]
-    return sorted(printable(os.fsdecode(os.path.relpath(without(path, environment), root))) for path in found)
+    found = [path for path in _below(root) if _clean(path, keys)]
+    return sorted(printable(os.fsdecode(os.path.relpath(out_of(path, keys), root))) for path in found)
 
 
 def _below(folder: bytes) -> list[bytes]:
@@ -48,12 +48,12 @@ def _below(folder: bytes) -> list[bytes]:
     return found[::-1]
 
 
-def _clean(path: bytes, keys: Sequence[bytes], environment: Mapping[str, str]) -> bool:
+def _clean(path: bytes, keys: Sequence[bytes]) -> bool:
     """Whether there was anything to take out."""
     mode, found = os.lstat(path).st_mode, False
     if stat.S_ISLNK(mode):
         target = os.readlink(path)  # noqa: PTH115  names are bytes here
-        if found := without(target, environment) != target:
+        if found := out_of(target, keys) != target:
             os.unlink(path)  # noqa: PTH108
             return True
     elif stat.S_ISREG(mode):
@@ -61,7 +61,7 @@ def _clean(path: bytes, keys: Sequence[bytes], environment: Mapping[str, str]) -
         if found := _holds(path, keys):
             _rewrite(path, stat.S_IMODE(mode), keys)
     folder, name = os.path.split(path)
-    if (clean := without(name, environment)) != name:
+    if (clean := out_of(name, keys)) != name:
         os.rename(path, _free(folder + b"/" + clean))  # noqa: PTH104
         found = True
     return found
@@ -70,8 +70,8 @@ def _clean(path: bytes, keys: Sequence[bytes], environment: Mapping[str, str]) -
 def _holds(path: bytes, keys: Sequence[bytes]) -> bool:
     overlap = len(keys[0]) - 1  # the first is the longest
     with open(path, "rb") as file:  # noqa: PTH123
-        text = b""
-        while piece := file.read(_PIECE):
+        text, piece_size = b"", min(_PIECE, os.fstat(file.fileno()).st_size + 1)
+        while piece := file.read(piece_size):
             text = text[max(0, len(text) - overlap) :] + piece
             if any(key in text for key in keys):
                 return True
