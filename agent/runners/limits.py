@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agent.core.job import Job, Limits
-from agent.runners import tree, watch
+from agent.runners import stored, tree, watch
 from agent.runners.sandbox import OWN, TEMPORARY_FOLDER
 from agent.runners.streams import CappedLog
 
@@ -84,12 +84,12 @@ class Walk:
         self.due = time.monotonic() + FIRST
         self.suspect = False  # the last walk found too much, but took long
         self.closed = self.hides = False  # in the last walk a folder was kept closed; in the last two
-        self.sum, self.slices = watch.Stored(), 0
+        self.sum, self.slices = stored.Stored(), 0
         self.steps: Iterator[None] | None = None
 
     def begin(self, pids: Sequence[int]) -> None:
-        self.sum, self.slices = watch.Stored(), 0
-        self.steps = watch.store(self.folders, pids, self.sum)
+        self.sum, self.slices = stored.Stored(), 0
+        self.steps = stored.store(self.folders, pids, self.sum)
 
     def go_on(self, pids: Sequence[int], now: float) -> bool:
         """Walk for one slice; whether the limit is certainly exceeded."""
