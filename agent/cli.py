@@ -152,9 +152,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     diff.add_argument("--all", action="store_true", help="notes and results too, not only the experiment's code")
 
-    check = add("check", "tend", "check a template's folder or an idea, and say all that is wrong with it")
-    check.add_argument("what", metavar="TEMPLATE|IDEA.json")
-
     note = add("note", "tend", "give the coder a hint in its next prompt")
     note.add_argument("study", metavar="STUDY")
     note.add_argument("text", metavar="TEXT")
@@ -165,6 +162,24 @@ def _parser() -> argparse.ArgumentParser:
     stop.add_argument(
         "--run", action="store_true", dest="only_run", help="end the run; the study goes on with the next item"
     )
+
+    check = add("check", "tend", "check a template's folder or an idea, and say all that is wrong with it")
+    check.add_argument("what", metavar="TEMPLATE|IDEA.json")
+
+    baseline = add("baseline", "baseline", "measure a template's baselines here, once for all studies")
+    baseline.add_argument("template", metavar="TEMPLATE", help="its folder or name")
+    baseline.add_argument("-p", "--profile", help="a size of the template (default: its first)")
+    source = baseline.add_mutually_exclusive_group()
+    source.add_argument(
+        "--seeds", metavar="N", dest="baseline_seeds", help="over N seeds, where the profile asks for fewer"
+    )
+    source.add_argument(
+        "--import", metavar="DIR", dest="folder", help="take the results in DIR/run_0 … instead; marked as imported"
+    )
+    baseline.add_argument("--again", action="store_true", help="forget what is known of them, and measure anew")
+    _sandbox(baseline)
+    _settings(baseline)
+    baseline.add_argument("--quiet", action="store_true", help="say only the results")
 
     doctor = add("doctor", "tend", "look at this machine and model: what is there, what is missing, what to do")
     doctor.add_argument("-m", "--model", help="the model to check: name, key, address, price, context")
@@ -179,12 +194,16 @@ def _limits(command: argparse.ArgumentParser) -> None:
     command.add_argument("--max-runs", metavar="N", help="number of runs after the baselines (default: 10)")
     command.add_argument("--max-time", metavar="TIME", help="time of work, such as 90m or 8h")
     command.add_argument("--max-cost", metavar="DOLLARS", help="for the model (default: 10; none: no limit)")
-    command.add_argument(
-        "--sandbox", choices=("auto", "bwrap", "landlock", "seatbelt", "none"), help="isolation of the experiment"
-    )
+    _sandbox(command)
     command.add_argument("--record", metavar="FILE", help="write all replies to a recording that `replay:FILE` plays")
     _settings(command)
     command.add_argument("--quiet", action="store_true", help="say only how it ended")
+
+
+def _sandbox(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--sandbox", choices=("auto", "bwrap", "landlock", "seatbelt", "none"), help="isolation of the experiment"
+    )
 
 
 def _settings(command: argparse.ArgumentParser) -> None:

@@ -20,13 +20,13 @@ class Screen:
     """A terminal gets colours and one moving line; anything else gets plain lines."""
 
     def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
+        self.quiet = quiet
         self._terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         self._moving = False
         self._signals = 0
 
     def begin(self, desk: Desk) -> None:
-        if self._quiet:
+        if self.quiet:
             return
         from agent.session import sandbox_of
 
@@ -43,7 +43,7 @@ class Screen:
 
         def tell(entry: Entry, before: State, after: State) -> None:
             line = narrate(entry, before, after, template)
-            if line and not self._quiet:
+            if line and not self.quiet:
                 self._line(*line)
 
         return tell
@@ -61,7 +61,7 @@ class Screen:
         print(f"{stamp}  \x1b[{colour}m{text}\x1b[0m" if colour else f"{stamp}  {text}", flush=True)
 
     def progress(self, text: str) -> None:
-        if not self._terminal or self._quiet:
+        if not self._terminal or self.quiet:
             return
         import shutil
 

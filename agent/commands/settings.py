@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def from_command_line(options: argparse.Namespace) -> dict[str, Any]:
     """What the command line says, -c included."""
-    names = ("model", "template", "profile", "max_runs", "max_time", "max_cost", "sandbox", "record", "results")
+    names = ("model", "template", "profile", "sandbox", "record", "results", "max_runs", "max_time", "max_cost",
+             "baseline_seeds")  # fmt: skip
     given: dict[str, Any] = {}
     for pair in getattr(options, "settings", []):
         key, equals, value = pair.partition("=")
@@ -24,7 +25,7 @@ def from_command_line(options: argparse.Namespace) -> dict[str, Any]:
             raise InputProblem(f"-c {pair} is not KEY=VALUE", "For example: -c turns_per_attempt=6")
         given[key.strip().replace("-", "_")] = _value(value.strip())
     given |= {
-        name: _value(value) if name.startswith("max_") else value
+        name: _value(value) if name.startswith(("max_", "baseline_")) else value
         for name in names
         if (value := getattr(options, name, None)) is not None
     }

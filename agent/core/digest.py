@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from agent.core.state import Run, State
 from agent.core.template import Template
@@ -42,12 +42,17 @@ def difference(run: Run, reference: Run, identity: str, template: Template) -> s
     return ("+" if change >= 0 else "−") + number(abs(change), template.metric(identity).digits)
 
 
+def by_role(ids: Iterable[str], template: Template, primary: str) -> list[str]:
+    """Each metric once: the primary one, other primary ones, constraints, diagnostics, costs."""
+    rank = {"primary": 0, "constraint": 1, "diagnostic": 2, "cost": 3}
+    return sorted(set(ids), key=lambda m: (m != primary, rank[template.metric(m).role], m))
+
+
 def latest(state: State, template: Template, run: Run) -> str:
     """One run against the baseline, metric by metric: primary and constraints first, cost last, bounded."""
     reference = state.reference if run is not state.reference else None
-    rank = {"primary": 0, "constraint": 1, "diagnostic": 2, "cost": 3}
     primary = (state.plan or {}).get("primary", "")
-    ids = sorted(run.metrics, key=lambda m: (m != primary, rank[template.metric(m).role], m))
+    ids = by_role(run.metrics, template, primary)
     head = "metric | better | baseline | this run | difference" if reference else "metric | better | value"
     rows = []
     for identity in ids[:_MANY]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+MEASURING = ".measuring-"  # the dot hides it where studies are listed
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -13,6 +15,11 @@ class Layout:
     @property
     def own(self) -> Path:
         return self.root / ".study"
+
+    @property
+    def only_measures(self) -> bool:
+        """Whether this is no study of anybody's, but where `ai-scientist baseline` works."""
+        return self.root.name.startswith(MEASURING)
 
     @property
     def journal(self) -> Path:

@@ -64,6 +64,7 @@ class Metric(Strict):
     min_effect: Number = Field(default=0.0, ge=0)
     target: Number | None = None
     digits: Whole = Field(default=4, ge=0, le=12)
+    optional: bool = False  # a run may lack it, though the baseline has it
 
     @model_validator(mode="after")
     def _constraints_have_a_tolerance(self) -> Metric:
@@ -149,7 +150,7 @@ class Template(Strict):
                 f'primary: "{self.primary}" is not under [metrics]{did_you_mean(self.primary, self.metrics)}'
             )
         problems += [
-            f'metrics: "{m}" must be FAMILY.METRIC' for m in self.metrics if not re.fullmatch(r"[\w-]+(\.[\w.-]+)+", m)
+            f'metrics: "{m}" must be FAMILY.METRIC' for m in self.metrics if not re.fullmatch(r"[\w-]+(\.[\w.*-]+)+", m)
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -168,7 +169,9 @@ class Template(Strict):
         return chosen, self.profiles[chosen]
 
     def metric(self, identity: str) -> Metric:
-        return self.metrics.get(identity) or Metric()
+        """By its name, else by the first pattern (`FAMILY.*`) that fits."""
+        patterns = (name for name in self.metrics if "*" in name and fnmatch.fnmatchcase(identity, name))
+        return self.metrics.get(identity) or self.metrics.get(next(patterns, "")) or Metric()
 
     def baseline_run(self, name: str) -> str:
         """run_0 for the first baseline, run_0_<name> for the others."""

@@ -154,10 +154,10 @@ def run_table(state: State, template: Template, width: int) -> str:
         cost = "–" if run.baseline else dollars(ledger.of_run(state, run.name).cost)
         rows.append((run.name, run.parent or "–", what, result, change, str(len(run.attempts)), seconds, cost))
     rows = rows if paid else [row[:-1] for row in rows]
-    return _columns(rows, wrapped=2, width=max(60, width))
+    return columns(rows, wrapped=2, width=max(60, width))
 
 
-def _columns(rows: Sequence[tuple[str, ...]], wrapped: int, width: int) -> str:
+def columns(rows: Sequence[tuple[str, ...]], wrapped: int, width: int) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     others = sum(widths) - widths[wrapped] + 2 * (len(widths) - 1)
     widths[wrapped] = max(16, min(widths[wrapped], width - others))

@@ -41,7 +41,7 @@ def accept(
         _write_logs(desk, run, attempt)
     after = desk.foresee(event(desk.state.head))
     if run in desk.state.baselines and attempt:
-        baselines.remember(desk, run, seconds)
+        baselines.remember(desk, run, seconds, len(desk.state.runs[run].attempts[-1].seeds))
     outputs = _outputs(desk, run)
     head = desk.commit({**outputs, **kept_texts(desk, after)}, _message(desk, after.runs[run], result))
     return event(head)

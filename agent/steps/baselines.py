@@ -1,7 +1,9 @@
 """Step 3: baselines are measured once per machine and template, and taken from the cache afterwards.
 
 The key holds everything a result may depend on: the code, profile, environment, seeds, command and the interpreter with
-its torch and its machine. A classic template may ship the result of its one baseline.
+its torch and its machine. An entry is a run's folder with `measured.json` beside its files: where the result comes from
+and over how many seeds. One with more seeds than the profile asks for serves as well; one with fewer does not.
+A classic template may ship the result of its one baseline: it is taken where none was measured here.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from agent.core.result import Result, parse_result
 from agent.steps.desk import Desk
@@ -19,6 +23,7 @@ from agent.store import files
 
 _NOT_CODE = ("run_", "notes", "README.md", "idea.json", "config.toml", "latex/", "figures/")
 _LARGEST = 500_000_000
+_ORIGIN = "measured.json"
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Known:
     result: Result
     seconds: float
     source: str
+    folder: Path
+    warnings: tuple[str, ...] = ()
 
 
 def environment(desk: Desk, run: str) -> dict[str, str]:
@@ -35,43 +42,94 @@ def environment(desk: Desk, run: str) -> dict[str, str]:
     return dict(baseline.env)
 
 
+def seeds_wanted(desk: Desk) -> int:
+    return max(desk.profile.seeds.baseline, desk.state.settings.baseline_seeds)
+
+
 def known_result(desk: Desk, run: str) -> Known | None:
-    """A result that need not be measured again; its files are then in run_0/."""
-    shipped = desk.layout.shipped(run)
-    folder = shipped if shipped.exists() else _entry(desk, run)
-    result = parse_result(files.read_tail(folder / "final_info.json", _LARGEST))
-    if not isinstance(result, Result):
+    """A result that need not be measured again."""
+    return kept(desk, run) or _shipped(desk, run)
+
+
+def kept(desk: Desk, run: str) -> Known | None:
+    """What the cache holds, if it has as many seeds as are wanted."""
+    folder = _entry(desk, run)
+    result = _read(folder)
+    if result is None:
         return None
-    output = desk.layout.output(run)
-    shutil.copytree(folder, output, ignore=shutil.ignore_patterns("measured.json"), dirs_exist_ok=True)
-    if folder == shipped:
-        return Known(result, 0.0, "shipped with the template, not measured on this machine")
-    measured = json.loads((folder / "measured.json").read_text("utf-8"))
-    return Known(result, float(measured["seconds"]), f"measured in study {measured['study']}")
+    origin = json.loads((folder / _ORIGIN).read_text("utf-8"))
+    if origin.get("seeds", desk.profile.seeds.baseline) < seeds_wanted(desk):
+        return None
+    source = origin.get("source") or f"measured in study {origin['study']}"
+    warnings = (f"{run} was not measured on this machine: {source}",) if origin.get("imported") else ()
+    return Known(result, float(origin["seconds"]), source, folder, warnings)
 
 
-def remember(desk: Desk, run: str, seconds: float) -> None:
+def _shipped(desk: Desk, run: str) -> Known | None:
+    folder = desk.layout.shipped(run)
+    result = _read(folder)
+    source = "shipped with the template, not measured on this machine"
+    return Known(result, 0.0, source, folder) if result else None
+
+
+def _read(folder: Path) -> Result | None:
+    result = parse_result(files.read_tail(folder / "final_info.json", _LARGEST))
+    return result if isinstance(result, Result) else None
+
+
+def take(desk: Desk, run: str, known: Known) -> None:
+    """Put a known result's files into run_0/. Links stay links: what they lead to is not part of the result."""
+    shutil.copytree(
+        known.folder,
+        desk.layout.output(run),
+        symlinks=True,
+        ignore=shutil.ignore_patterns(_ORIGIN),
+        dirs_exist_ok=True,
+    )
+
+
+def remember(desk: Desk, run: str, seconds: float, seeds: int) -> None:
     """Keep a measured baseline for other studies. Room is all that can be lacking, and then nothing is kept."""
-    output, entry = desk.layout.output(run), _entry(desk, run)
-    if entry.exists() or sum(p.stat().st_size for p in output.rglob("*") if p.is_file()) > _LARGEST:
+    output = desk.layout.output(run)
+    if kept(desk, run) or sum(p.lstat().st_size for p in output.rglob("*") if p.is_file()) > _LARGEST:
         return
+    day = f"{datetime.fromtimestamp(desk.now()):%Y-%m-%d %H:%M}"
+    source = f"measured by `ai-scientist baseline` on {day}" if desk.layout.only_measures else ""
+    origin = {"study": desk.state.name, "run": run, "seconds": round(seconds, 3), "seeds": seeds, "source": source}
+    try:
+        keep(desk, run, output, origin)
+    except OSError:
+        return
+
+
+def keep(desk: Desk, run: str, folder: Path, origin: dict[str, Any]) -> None:
+    """Make a copy of `folder` the cache's entry, in one step; what was there before goes."""
+    entry = _entry(desk, run)
     temporary = entry.with_name(f".{entry.name}.{os.getpid()}")
     try:
-        shutil.copytree(output, temporary, symlinks=True)
-        files.write_json(
-            temporary / "measured.json", {"study": desk.state.name, "run": run, "seconds": round(seconds, 3)}
-        )
+        shutil.copytree(folder, temporary, symlinks=True, ignore=shutil.ignore_patterns(_ORIGIN))
+        files.write_json(temporary / _ORIGIN, origin)
+        forget(desk, run)
         temporary.rename(entry)
-    except OSError:
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def forget(desk: Desk, run: str) -> None:
+    entry = _entry(desk, run)
+    if not entry.exists():
+        return
+    gone = entry.with_name(f".{entry.name}.{os.getpid()}.gone")  # in one step, so that no half of it is ever read
+    entry.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def measured_before(results: str, template: str) -> float | None:
     """How long a baseline of this template took on this machine, by the newest that is kept; of any profile."""
-    entries = sorted(
-        Path(results).glob(f".cache/baselines/{template}-*/measured.json"), key=lambda p: p.stat().st_mtime
-    )
-    return float(json.loads(entries[-1].read_text("utf-8"))["seconds"]) if entries else None
+    paths = sorted(Path(results).glob(f".cache/baselines/{template}-*/{_ORIGIN}"), key=lambda p: p.stat().st_mtime)
+    origins = [json.loads(path.read_text("utf-8")) for path in paths]
+    return next((float(o["seconds"]) for o in reversed(origins) if not o.get("imported")), None)
 
 
 def _entry(desk: Desk, run: str) -> Path:
@@ -86,4 +144,5 @@ def _entry(desk: Desk, run: str) -> Path:
         "interpreter": desk.machine,
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-    return desk.layout.root.parent / ".cache" / "baselines" / f"{template.name}-{run}-{digest}"
+    name = "classic" if template.classic else template.name  # a study of a classic one has named it after itself
+    return desk.layout.root.parent / ".cache" / "baselines" / f"{name}-{run}-{digest}"

@@ -69,7 +69,8 @@ def _result(desk: Desk, run: Run) -> Result | list[str]:
     result = parse_result(path.read_text("utf-8", "replace"))
     reference = desk.state.reference
     if isinstance(result, Result) and reference and not run.baseline:
-        return missing_metrics(result, reference.metrics) or result
+        expected = [metric for metric in reference.metrics if not desk.template.metric(metric).optional]
+        return missing_metrics(result, expected) or result
     return result
 
 

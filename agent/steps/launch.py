@@ -27,16 +27,17 @@ def launch(desk: Desk, action: Launch) -> Iterator[e.Event]:
     state = desk.state
     put_output_aside(desk, action.run, action.attempt - 1)
     if action.run in state.baselines and (known := baselines.known_result(desk, action.run)):
+        baselines.take(desk, action.run, known)
         sweep(desk.layout.output(action.run), os.environ)  # what is committed must be what is there
-        yield accept(desk, action.run, 0, known.result, known.seconds, known.source, ())
+        yield accept(desk, action.run, 0, known.result, known.seconds, known.source, known.warnings)
         return
     seeds = seeds_of(desk, action.run)
     yield e.RunLaunched(run=action.run, attempt=action.attempt, head=state.head, seeds=seeds)
 
 
 def seeds_of(desk: Desk, run: str) -> tuple[int, ...]:
-    seeds = desk.profile.seeds
-    return tuple(range(seeds.baseline if run in desk.state.baselines else seeds.screen))
+    baseline = run in desk.state.baselines
+    return tuple(range(baselines.seeds_wanted(desk) if baseline else desk.profile.seeds.screen))
 
 
 def put_output_aside(desk: Desk, run: str, attempt: int) -> None:

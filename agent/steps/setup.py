@@ -21,14 +21,14 @@ from agent.store.journal import Journal
 from agent.store.workspace import Workspace
 
 
-def create(idea: Idea, loaded: LoadedTemplate, settings: Settings, now: Callable[[], float]) -> Path:
+def create(idea: Idea, loaded: LoadedTemplate, settings: Settings, now: Callable[[], float], name: str = "") -> Path:
     """Make the study beside its final place and move it there in one step."""
     results = Path(settings.results)
     profile, _ = loaded.template.profile(settings.profile)
     first = loaded.template.baseline_run(idea.baseline)
     others = [n for b in loaded.template.baselines if (n := loaded.template.baseline_run(b.name)) != first]
     at = now()
-    name = _free_name(results, f"{datetime.fromtimestamp(at):%Y%m%d_%H%M%S}_{idea.name}")
+    name = name or _free_name(results, f"{datetime.fromtimestamp(at):%Y%m%d_%H%M%S}_{idea.name}")
     temporary = _fresh_folder(results, name)
     try:
         files = _first_files(idea, loaded, settings)
