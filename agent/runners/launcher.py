@@ -36,7 +36,7 @@ from agent.core.job import STOP_FILE, Ending, Job, Outcome
 from agent.runners import cgroup, folder, tiers, tree, watch
 from agent.runners.limits import Watcher, size
 from agent.runners.reaper import AT_ONCE, GENTLY, Pipes, Report, reap_job
-from agent.runners.sandbox import Prepared, Unprepared, prepare
+from agent.runners.sandbox import DOOR, Prepared, Unprepared, prepare
 from agent.runners.streams import CappedLog
 
 TICK = 0.1  # between looks at the clock and the stop file
@@ -127,6 +127,7 @@ class Launcher:
         self.last: Report | None = None  # the reaper's last word
         self.unread = b""
         self.orders = -1
+        self.hub_ends: Callable[[], None] = lambda: None
 
     def run(self, taken: Callable[[], None]) -> None:
         """From the first status to the last."""
@@ -148,7 +149,7 @@ class Launcher:
                 self.leaf.close()
 
     def _in_its_tier(self, temporary: str) -> Outcome:
-        tier = tiers.choose(self.job.sandbox, held=self.leaf is not None)
+        tier = tiers.choose(self.job.sandbox, network=self.job.network, held=self.leaf is not None)
         if isinstance(tier, Unprepared):
             return Outcome("unstartable", self.command, detail=tier.reason)
         ready: list[Prepared] = []
@@ -166,7 +167,8 @@ class Launcher:
         tree.become_subreaper()
         names, cap = ("stdout.log", "stderr.log"), self.job.stream_bytes
         logs = [CappedLog(self.attempt / name, cap, self.keys) for name in names]
-        reaper, sources = self._fork_reaper(ready, temporary)
+        door = self._open_hub() if any(DOOR in made.argv for made in ready) else -1
+        reaper, sources = self._fork_reaper(ready, temporary, door)
         watched: dict[int, int | None] = {reaper: None}
         outputs = dict(zip(("standard output", "standard error"), logs, strict=True))
         wrappers = WRAPPERS if any(made.outer for made in ready) else 0
@@ -190,7 +192,13 @@ class Launcher:
             self.reason, self.excess = "limit", excess
         return dataclasses.replace(self._outcome(seconds, dropped, watched[reaper]), usage=watcher.usage)
 
-    def _fork_reaper(self, ready: Sequence[Prepared], temporary: str) -> tuple[int, list[int]]:
+    def _open_hub(self) -> int:
+        from agent.runners.hub import open_hub  # few jobs need it, and all would wait for it
+
+        self.hub_ends, door = open_hub(self.attempt, self.job.hub)
+        return door
+
+    def _fork_reaper(self, ready: Sequence[Prepared], temporary: str, door: int) -> tuple[int, list[int]]:
         """The reaper's process number and the descriptors to read from: its reports, stdout, stderr."""
         orders, self.orders = os.pipe()
         (reports, their_reports), (out, their_out), (err, their_err) = os.pipe(), os.pipe(), os.pipe()
@@ -199,9 +207,9 @@ class Launcher:
         if reaper == 0:
             for ours in (self.orders, reports, out, err):  # or the orders would never end
                 os.close(ours)
-            pipes = Pipes(orders, their_reports, their_out, their_err)
+            pipes = Pipes(orders, their_reports, their_out, their_err, door)
             reap_job(self.job, ready, pipes, lambda: folder.forget_link(temporary), self.leaf)
-        for theirs in (orders, their_reports, their_out, their_err):
+        for theirs in (orders, their_reports, their_out, their_err, *([door] if door >= 0 else [])):
             os.close(theirs)
         return reaper, [reports, out, err]
 
@@ -268,6 +276,7 @@ class Launcher:
         if watched[reaper] is None:
             with contextlib.suppress(ChildProcessError):
                 watched[reaper] = os.waitpid(reaper, 0)[1]
+        self.hub_ends()
         tree.kill_below(watched)  # a reaper that could do its work has left nothing
 
     def _outcome(self, seconds: float, dropped: int, reaper_status: int | None) -> Outcome:

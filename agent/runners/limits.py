@@ -5,7 +5,7 @@
     disk, files         a walk takes at most 10 ms of a tick and rests for a second when it is through: 10 % of a core
                         while there are very many files, far less otherwise. Judged once more when the job has ended
     output              at every tick, and when the job has ended
-    open files, the size of one file, no core dumps: by the kernel (`harden`)
+    open files, the size of one file, no core dumps: by the kernel (`harden`), and so are cores, but a job can undo that
 
 Nobody is killed on a guess: memory is added up exactly before a job is found guilty, and a sum of files that took long
 to make must exceed twice in a row, because files come and go meanwhile.
@@ -221,10 +221,20 @@ def harden(limits: Limits) -> None:
     The largest file is as large as the disk or the memory allows: shared memory is made of files, too. The number of
     processes counts per user, not per job, and is left to the sandbox; a limit of addresses would break CUDA.
     """
+    pin(limits.cpus)
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, limits.open_files)
     if limits.disk is not None:
         _lower(resource.RLIMIT_FSIZE, max(limits.disk, limits.memory or 0))
+
+
+def pin(cpus: int | None) -> None:
+    """Neighbouring cores of those that we may use, from one that chance chooses: other jobs do not pile up on the same."""
+    if cpus is None or not hasattr(os, "sched_setaffinity"):
+        return
+    ours = sorted(os.sched_getaffinity(0))
+    first = int.from_bytes(os.urandom(4), "big")
+    os.sched_setaffinity(0, {ours[(first + number) % len(ours)] for number in range(min(cpus, len(ours)))})
 
 
 def _lower(which: int, wanted: int) -> None:

@@ -32,6 +32,13 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+def _asked_for(attempt: Path) -> tuple[str, ...]:
+    try:
+        return folder.read_job(attempt).inherit
+    except ValueError:  # the launcher will say so
+        return ()
+
+
 class LocalRunner:
     """core.ports.Runner on this machine."""
 
@@ -46,7 +53,7 @@ class LocalRunner:
                 process = subprocess.run(  # no time-out: it has its own, and Python would poll for it
                     command,
                     cwd="/",
-                    env=scrubbed(os.environ),  # no key may be read from /proc/PID/environ of the launcher
+                    env=scrubbed(os.environ, _asked_for(attempt)),  # or keys could be read from its /proc/PID/environ
                     input=b"\0".join(redact.values(os.environ)),  # what it keeps out of the logs
                     stdout=subprocess.DEVNULL,
                     stderr=standard_error,

@@ -27,7 +27,7 @@ from agent.core.job import Command, Job
 from agent.runners import tree
 from agent.runners.cgroup import Leaf
 from agent.runners.limits import harden
-from agent.runners.sandbox import Prepared, filter_descriptor
+from agent.runners.sandbox import Prepared, descriptors
 
 GENTLY, AT_ONCE = b"g", b"k"
 _FATAL = (
@@ -50,6 +50,7 @@ class Pipes:
     reports: int
     stdout: int
     stderr: int
+    door: int = -1  # to the proxy, for a sandbox with a way out
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Reaper:
         )
 
     def _start(self, ready: Prepared) -> subprocess.Popen[bytes]:
-        with filter_descriptor(ready) as (argv, descriptors):
+        with descriptors(ready, self.pipes.door) as (argv, inherited):
             return subprocess.Popen(
                 argv,
                 cwd=self.job.cwd,
@@ -154,7 +155,7 @@ class Reaper:
                 stdout=self.pipes.stdout,
                 stderr=self.pipes.stderr,
                 start_new_session=True,
-                pass_fds=descriptors,
+                pass_fds=inherited,
                 preexec_fn=self.leaf.enter if self.leaf else None,  # noqa: PLW1509  there is one thread here
             )
 

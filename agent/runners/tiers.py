@@ -17,7 +17,7 @@ from pathlib import Path
 
 from agent.core.job import Command, Job, Limits
 from agent.runners import cgroup, sandbox
-from agent.runners.sandbox import Prepared, Unprepared, filter_descriptor
+from agent.runners.sandbox import NO_HUB, Prepared, Unprepared, descriptors
 
 _PATIENCE = 20.0
 LINES = {
@@ -27,6 +27,10 @@ LINES = {
     "seatbelt": "seatbelt (not tested): writes only its own files, no network; it sees other processes",
     "wrapper": "the template's container: what it isolates is its own affair",
     "none": "none: the experiment runs with your rights",
+}
+HUB_LINES = LINES | {
+    "bwrap": "bubblewrap: sees only its own files, of the network only the hub (what it asked for: network.log), no other "
+    "processes; what it may read it could upload, with a token of its own",
 }
 HELD = {
     True: "memory and processes: a control group, and watched; at its end all that it started is killed",
@@ -41,18 +45,21 @@ class Tier:
     said: str  # what is in force, or why it does not work and what to do
 
 
-def choose(wanted: str, inherited: Mapping[str, str] = os.environ, held: bool | None = None) -> Tier | Unprepared:
+def choose(
+    wanted: str, inherited: Mapping[str, str] = os.environ, network: str = "none", held: bool | None = None
+) -> Tier | Unprepared:
     """The tier for a job that wants `wanted`: a tier's name, or "auto". `held`: by a control group; None: find out."""
+    lines = HUB_LINES if network == "hub" else LINES
     if wanted in ("none", "wrapper"):
-        return Tier(wanted, True, _line(wanted, held))
+        return Tier(wanted, True, f"{lines[wanted]}; {_held(held)}")
     failed: list[Tier] = []
     for name in PROBES if wanted == "auto" else (wanted,):
         if name not in PROBES:
             return Unprepared(f"The sandbox '{name}' is not known here.")
-        tier = probe(name, inherited, held)
+        tier = Tier(name, False, NO_HUB) if network == "hub" and name != "bwrap" else probe(name, inherited, held)
         if tier.works:
             better = f" (not bubblewrap: {failed[0].said})" if failed else ""
-            return Tier(name, True, tier.said + better)
+            return Tier(name, True, f"{lines[name]}; {_held(held)}{better}")
         failed.append(tier)
     reasons = "; ".join(f"{tier.name}: {tier.said}" for tier in failed)
     return Unprepared(f"No sandbox works on this machine ({reasons}). Mend that, or accept none with --sandbox=none.")
@@ -60,17 +67,17 @@ def choose(wanted: str, inherited: Mapping[str, str] = os.environ, held: bool | 
 
 def probe(name: str, inherited: Mapping[str, str] = os.environ, held: bool | None = None) -> Tier:
     trouble = PROBES[name](inherited)
-    return Tier(name, not trouble, trouble or _line(name, held))
+    return Tier(name, not trouble, trouble or f"{LINES[name]}; {_held(held)}")
 
 
-def _line(name: str, held: bool | None) -> str:
-    """Files, network, memory, and how it ends."""
+def _held(held: bool | None) -> str:
+    """How memory and processes are held, and how a job ends."""
     if held is None:
         made = cgroup.make(Limits())
         held = isinstance(made, cgroup.Leaf)
         if isinstance(made, cgroup.Leaf):
             made.close()
-    return f"{LINES[name]}; {HELD[held]}"
+    return HELD[held]
 
 
 def _probe_bubblewrap(inherited: Mapping[str, str]) -> str:
@@ -146,8 +153,8 @@ def _start(name: str, inherited: Mapping[str, str]) -> subprocess.CompletedProce
 
 
 def _run(made: Prepared, cwd: str) -> subprocess.CompletedProcess[str]:
-    with filter_descriptor(made) as (argv, descriptors):
+    with descriptors(made) as (argv, inherited):
         return subprocess.run(
             argv, cwd=cwd, env=made.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            pass_fds=descriptors, timeout=_PATIENCE,
+            pass_fds=inherited, timeout=_PATIENCE,
         )  # fmt: skip

@@ -111,7 +111,7 @@ def hidden_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
             profile=SimpleNamespace(data=()),
             machine={},
             workspace=SimpleNamespace(tree=lambda head: ["experiment.py", "harness/heldout/labels.txt"]),
-            state=SimpleNamespace(head=""),
+            state=SimpleNamespace(head="", revisions=None),
         )
         made = [launch._reach(desk, "run_1", sealed) for sealed in (True, False)]
         assert all(reach.writable == (str(root / "run_1"),) and reach.readable == (str(root),) for reach in made)
@@ -251,7 +251,7 @@ class World:
         alone = 12.0 if self.attack in GROUPS["Limits"] else 3.0
         return Job(
             tuple(commands), str(self.study), seconds=self.attack.seconds if limits else alone, sandbox=tier,
-            limits=LIMITS if limits else Limits(), stream_bytes=MB,
+            limits=LIMITS if limits else Limits(), stream_bytes=MB, network=self.attack.network,
         )  # fmt: skip
 
     def _reach(self, hidden: list[str]) -> Reach:

@@ -39,6 +39,7 @@ class Attack:
     root_only: bool = False  # an ordinary user cannot do it even without a sandbox
     ending: str = ""  # how the job has to end in every tier that contains it
     seconds: float = 6.0  # the job's time limit
+    network: str = "none"  # of the job's profile
     evaluated: bool = False  # the job has a second command, which writes the results itself
 
     def claim(self, tier: str) -> str:
@@ -158,6 +159,22 @@ NETWORK = (
     Attack("raw_socket", "opens raw and packet sockets", ("mark",), root_only=True),
 )
 
+NO_START = "contained: a job that wants the hub does not start"
+HUB = (
+    Attack("hub_other_host", "asks for another host: by name, by address, by names that look like the hub's, in plain HTTP",
+           ("reached",), landlock=NO_START, network="hub"),
+    Attack("hub_other_service", "asks for services of this machine: by address, and by a name of the hub's that leads there",
+           ("reached",), landlock=NO_START, network="hub"),
+    Attack("hub_other_port", "asks the hub for another port than that of HTTPS", ("reached",), landlock=NO_START, network="hub"),
+    Attack("hub_other_server", "a tunnel to the hub's addresses, and in it no TLS, or TLS with another server at the same address",
+           ("reached",), landlock=NO_START, network="hub"),
+    Attack("hub_beside", "connects directly to the hub and to others, beside the proxy", ("reached",), landlock=NO_START, network="hub"),
+    Attack("hub_lookup", "puts a secret into a name below the hub's, which the hub's name servers then see", ("reached",),
+           bwrap=NOT, landlock=NO_START, network="hub"),
+    Attack("hub_upload", "uploads a secret to the hub itself, as with a token that it brought along", ("reached",),
+           bwrap=NOT, landlock=NO_START, network="hub"),
+)  # fmt: skip
+
 PROCESSES = (
     Attack("kills_bystander", "SIGKILL to another process of the user", ("killed",), since=6),
     Attack("kills_all", "SIGKILL to every process (kill -1)", ("killed",), since=6),
@@ -227,6 +244,7 @@ GROUPS = {
     "Secrets": SECRETS,
     "Files": FILES,
     "Network": NETWORK,
+    'Where `network = "hub"`': HUB,
     "Processes": PROCESSES,
     "Kernel": KERNEL,
     "Results": RESULTS,

@@ -82,9 +82,8 @@ def test_a_bubblewrap_that_is_not_there_says_how_to_get_it(tmp_path: Path, monke
 
 def test_a_line_says_files_network_memory_and_how_it_ends() -> None:
     for name in tiers.PROBES:
-        for held, line in tiers.HELD.items():
-            said = tiers._line(name, held)
-            assert said.endswith(line)
+        for held in (True, False):
+            said = f"{tiers.LINES[name]}; {tiers.HELD[held]}"
             for word in ("files", "network", "memory", "killed"):
                 assert word in said
 
