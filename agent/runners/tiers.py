@@ -33,8 +33,8 @@ HUB_LINES = LINES | {
     "processes; what it may read it could upload, with a token of its own",
 }
 HELD = {
-    True: "memory and processes: a control group, and watched; at its end all that it started is killed",
-    False: "memory and processes: watched; at its end all that it started is killed",
+    True: "memory and processes: a control group, and watched; when it ends, all of it is killed",
+    False: "memory and processes: watched; when it ends, all of it is killed",
 }
 
 
