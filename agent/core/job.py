@@ -54,6 +54,7 @@ class Limits:
     memory: int | None = None  # bytes resident
     disk: int | None = None  # bytes in the writable folders, HOME and TMPDIR among them
     processes: int | None = None
+    files: int = 200_000  # names in the writable folders, HOME and TMPDIR; a folder is one, too
     cpus: int | None = None  # cores that it is pinned to; nothing is ended for it
     open_files: int = 4096  # of each process
     output: int = 1024 * MiB  # bytes of each stream; far more than is kept

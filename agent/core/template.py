@@ -99,6 +99,7 @@ class Smoke(Strict):
 class Resources(Strict):
     memory_gb: Number | None = Field(default=None, gt=0)
     disk_gb: Number | None = Field(default=None, gt=0)
+    files: Whole = Field(default=200_000, gt=0)
     processes: Whole | None = Field(default=None, gt=0)
     cpus: Whole | None = Field(default=None, gt=0)
     gpus: Whole = Field(default=0, ge=0)

@@ -4,6 +4,7 @@
 
     bwrap     bubblewrap: an own file system, own processes, own network (bubblewrap.py)
     landlock  Landlock and seccomp: files by rules, no sockets but Unix ones (guard.py)
+    seatbelt  macOS: files by name, no network (seatbelt.py; not tested)
     wrapper   the template's own container; what it isolates is its affair
     none      NOTHING IS ISOLATED: the job can read the user's files, write outside the study, use the network
 
@@ -38,7 +39,7 @@ DOOR = "{door}"  # in an argv: the number of the descriptor that leads to hub.py
 DOORWAY = str(Path(__file__).resolve().with_name("doorway.py"))
 PROXY_PORT = 3128  # on the sandbox's own loopback
 NO_HUB = (
-    'network = "hub" needs bubblewrap, for Landlock cannot tell one host from another; install bubblewrap, or let the '
+    'network = "hub" needs bubblewrap, for no other sandbox tells one host from another; install bubblewrap, or let the '
     'template fetch what it needs by prefetch and leave network = "none"'
 )
 
@@ -109,6 +110,8 @@ def prepare(
         return Prepared(command.argv, environment(job, attempt, inherited, temporary))
     if tier == "bwrap":
         return _in_bubblewrap(command, job, attempt, inherited)
+    if tier == "seatbelt":
+        return _in_seatbelt(command, job, attempt, inherited, temporary)
     if tier == "landlock":
         return _guarded(command, job, attempt, inherited, temporary)
     return Unprepared(f"The sandbox '{tier}' is not known here.")
@@ -166,6 +169,27 @@ def _guarded(
     return Prepared(argv, environment(job, attempt, inherited, temporary))
 
 
+def _in_seatbelt(
+    command: Command, job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str
+) -> Prepared | Unprepared:
+    from agent.runners import seatbelt
+
+    if job.network == "hub":
+        return Unprepared(f"{NO_HUB}.")
+    reach, real = command.reach, os.path.realpath
+    walls = seatbelt.Walls(
+        readable=tuple(map(real, reach.readable)),
+        hidden=tuple(map(real, reach.hidden)),
+        writable=tuple(map(real, (*reach.writable, *_own(attempt), str(attempt / TEMPORARY_FOLDER)))),
+        network=job.network == "host",
+    )
+    try:
+        argv = seatbelt.command_line(walls, command.argv)
+    except ValueError as problem:
+        return Unprepared(f"{problem}.")
+    return Prepared(argv, environment(job, attempt, inherited, temporary))
+
+
 def _doorway() -> list[str]:
     """doorway.py, and this program's own Python, which runs it."""
     return [DOORWAY, *({sys.base_prefix, sys.base_exec_prefix} - set(bubblewrap.SYSTEM))]
@@ -179,7 +203,12 @@ def _limited(argv: tuple[str, ...], limits: Limits) -> tuple[str, ...]:
     """A bomb's last bound, should the watch be too slow. It counts threads, per user namespace, so it is set inside."""
     if limits.processes is None or not Path("/usr/bin/prlimit").exists():
         return argv
-    return ("/usr/bin/prlimit", f"--nproc={max(_THREADS, limits.processes * _THREADS_EACH)}", "--", *argv)
+    return ("/usr/bin/prlimit", f"--nproc={most_threads(limits.processes)}", "--", *argv)
+
+
+def most_threads(processes: int) -> int:
+    """Where a bound of the kernel counts threads: far more than so many honest processes have."""
+    return max(_THREADS, processes * _THREADS_EACH)
 
 
 def find_bubblewrap(inherited: Mapping[str, str]) -> str:

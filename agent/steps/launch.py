@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from agent.steps import baselines, prefetch
 from agent.steps.accept import accept
 from agent.steps.desk import Desk
 from agent.steps.jobs import outcome_of
+from agent.store.sweep import sweep
 
 
 def launch(desk: Desk, action: Launch) -> Iterator[e.Event]:
@@ -23,6 +25,7 @@ def launch(desk: Desk, action: Launch) -> Iterator[e.Event]:
     put_output_aside(desk, action.run, action.attempt - 1)
     if action.run in state.baselines and (known := baselines.known_result(desk, action.run)):
         baselines.take(desk, action.run, known)
+        sweep(desk.layout.output(action.run), os.environ)  # what is committed must be what is there
         yield accept(desk, action.run, 0, known.result, known.seconds, known.source, known.warnings)
         return
     seeds = seeds_of(desk, action.run)
@@ -93,6 +96,7 @@ def _limits(asked: Resources) -> Limits:
     return Limits(
         memory=None if asked.memory_gb is None else int(asked.memory_gb * gigabyte),
         disk=None if asked.disk_gb is None else int(asked.disk_gb * gigabyte),
+        files=asked.files,
         processes=asked.processes,
         cpus=asked.cpus,
     )

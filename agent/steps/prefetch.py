@@ -15,11 +15,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from agent.core import events as e
-from agent.core import prefetch
+from agent.core import prefetch, redact
 from agent.core.errors import InputProblem, Interrupted
 from agent.core.job import Command, Job
 from agent.core.policy import Prefetch
-from agent.llm import keys
 from agent.runners.sandbox import HOME_FOLDER
 from agent.steps.desk import Desk
 from agent.steps.jobs import outcome_of
@@ -111,13 +110,13 @@ def _without_keys(attempt: Path) -> str:
     for name in ("stdout.log", "stderr.log", _ANSWER):
         if (attempt / name).exists():
             text = (attempt / name).read_text("utf-8", "surrogateescape")
-            if (hidden := keys.hide(text, secrets)) != text:
+            if (hidden := redact.hide(text, secrets)) != text:
                 files.write(attempt / name, hidden.encode("utf-8", "surrogateescape"))
     return files.read_tail(attempt / "stderr.log")
 
 
 def _more_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """What keys.py does not know by name: passwords in a proxy's address, and the token that a login left in a file."""
+    """What core.redact does not know by name: passwords in a proxy's address, and the token that a login left in a file."""
     found = {
         f"{name}_PASSWORD": m[1] for name in PROXIES if (m := re.search(r"://([^/@]+)@", environment.get(name, "")))
     }

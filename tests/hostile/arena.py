@@ -43,7 +43,7 @@ AS_ROOT = () if os.geteuid() == 0 else ("sudo", "-n", "--preserve-env=PATH,LANG"
 ROOT = Path(__file__).resolve().parents[2]
 VISITOR = 4242  # an ordinary user, on the throw-away machine only
 MB = 1_000_000
-LIMITS = Limits(memory=200 * MB, disk=20 * MB, processes=40, open_files=256, output=5 * MB)
+LIMITS = Limits(memory=200 * MB, disk=20 * MB, files=5000, processes=40, open_files=256, output=5 * MB)
 FORGED = 424242.0
 ALLOWANCE = 5.0  # seconds beyond a job's time limit until it must have an outcome
 EVALUATE = """

@@ -281,7 +281,7 @@ def test_the_usual_clients_reach_the_hub_from_a_sandbox(boxed, hub):
     assert said == ['{"size": "tiny"} {"size": "tiny"}', "512000", "['config.json', 'weights.bin']"]
     assert all(line.get("answer", "allowed") == "allowed" for line in log_of(attempt))
     assert sum(line.get("received", 0) for line in log_of(attempt)) > 512_000
-    assert out.sandbox == tiers.HUB_LINES["bwrap"]
+    assert out.sandbox.startswith(tiers.HUB_LINES["bwrap"])
 
 
 DIRECT = """

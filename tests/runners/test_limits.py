@@ -207,6 +207,22 @@ def test_a_single_file_beyond_all_limits_is_ended_by_the_kernel_and_told_so(tmp_
     assert (tmp_path / "work" / "file").stat().st_size == 30 * MB
 
 
+def test_too_many_files_without_content_are_too_many(tmp_path: Path) -> None:
+    make = "for i in range(3000): os.close(os.open(f'{i}', os.O_CREAT))\n"
+    outcome = limited(tmp_path, code(make), files=2000)
+    judge(outcome, "limit", "'experiment' made more than 2000 files; 2000 are allowed; it was killed.")
+    assert outcome.usage["files"] > 2000
+    late(tmp_path, "many files")
+
+
+def test_as_many_files_as_allowed_are_left_alone_and_the_end_is_judged_too(tmp_path: Path) -> None:
+    make = python("import os\nfor i in range(1900): os.close(os.open(f'{i}', os.O_CREAT))")
+    assert limited(tmp_path, make, files=2000).ok
+    again = python("import os\nfor i in range(1900, 2100): os.close(os.open(f'{i}', os.O_CREAT))")
+    (tmp_path / "attempt").rename(tmp_path / "first")
+    judge(limited(tmp_path, again, files=2000), "limit", "made more than 2000 files; 2000 are allowed.")
+
+
 # ---- output
 
 
