@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+ROWS = 512  # tokens that the encoder looks at together
+
 
 def encode_topk(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """x [B, d], weight [n, d], bias [n] → values [B, k], not negative, and their latents [B, k]."""
@@ -24,7 +26,7 @@ def encode_topk(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> tuple[Tensor
 
 def decode(values: Tensor, indices: Tensor, weight: Tensor) -> Tensor:
     """values, indices [B, k], weight [n, d] → [B, d]. A latent may stand twice in a row; its values add up."""
-    return _Decode.apply(values, indices, weight)
+    return F.embedding_bag(indices, weight, per_sample_weights=values, mode="sum")
 
 
 def dense(values: Tensor, indices: Tensor, latents: int) -> Tensor:
@@ -35,7 +37,7 @@ def dense(values: Tensor, indices: Tensor, latents: int) -> Tensor:
 class _EncodeTopK(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, weight, bias, k):  # noqa: ANN001, ANN205
-        values, indices = torch.addmm(bias, x, weight.T).topk(k, dim=-1, sorted=False)
+        values, indices = _largest(x, weight, bias, k)
         values = values.relu_()
         ctx.save_for_backward(x, weight, indices, values)
         ctx.mark_non_differentiable(indices)
@@ -45,39 +47,36 @@ class _EncodeTopK(torch.autograd.Function):
     def backward(ctx, grad, _):  # noqa: ANN001, ANN205
         x, weight, indices, values = ctx.saved_tensors
         grad = grad * (values > 0)
-        flat = indices.reshape(-1)
         to_x = to_weight = to_bias = None
         if ctx.needs_input_grad[0]:
             to_x = F.embedding_bag(indices, weight, per_sample_weights=grad, mode="sum")
         if ctx.needs_input_grad[1]:
-            to_weight = _outer(flat, grad, x, len(weight))
+            to_weight = _outer(indices, grad, x, len(weight))
         if ctx.needs_input_grad[2]:
-            to_bias = weight.new_zeros(len(weight)).index_add_(0, flat, grad.reshape(-1))
+            to_bias = weight.new_zeros(len(weight)).index_add_(0, indices.reshape(-1), grad.reshape(-1))
         return to_x, to_weight, to_bias, None
 
 
-class _Decode(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, values, indices, weight):  # noqa: ANN001, ANN205
-        ctx.save_for_backward(values, indices, weight)
-        return F.embedding_bag(indices, weight, per_sample_weights=values, mode="sum")
-
-    @staticmethod
-    def backward(ctx, grad):  # noqa: ANN001, ANN205
-        values, indices, weight = ctx.saved_tensors
-        to_values = to_weight = None
-        if ctx.needs_input_grad[0]:
-            rows = weight[indices.reshape(-1)].view(*indices.shape, -1)  # [B, k, d]
-            to_values = torch.bmm(rows, grad.unsqueeze(2)).squeeze(2)
-        if ctx.needs_input_grad[2]:
-            to_weight = _outer(indices.reshape(-1), values, grad, len(weight))
-        return to_values, None, to_weight
+def _largest(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest of x Wᵀ + b in each row, and where. In blocks of rows: [B, n] at once is new memory in each step."""
+    values, indices = x.new_empty(len(x), k), torch.empty(len(x), k, dtype=torch.long, device=x.device)
+    before = x.new_empty(min(ROWS, len(x)), len(weight))
+    for rows, *found in zip(x.split(ROWS), values.split(ROWS), indices.split(ROWS)):
+        torch.addmm(bias, rows, weight.T, out=before[: len(rows)])
+        torch.topk(before[: len(rows)], k, sorted=False, out=found)
+    return values, indices
 
 
-def _outer(flat: Tensor, scales: Tensor, rows: Tensor, latents: int) -> Tensor:
-    """[n, d]: for each token its row, times the token's scale for a latent, added to that latent."""
-    many = (scales.unsqueeze(2) * rows.unsqueeze(1)).view(len(flat), -1)  # [B·k, d]
-    return rows.new_zeros(latents, rows.shape[1]).index_add_(0, flat, many)
+def _outer(indices: Tensor, scales: Tensor, rows: Tensor, latents: int) -> Tensor:
+    """[n, d]: for each token its row, times the token's scale for a latent, added to that latent.
+
+    As a sum over the tokens of each latent: first a row for each token and latent, [B·k, d], takes ten times as long.
+    """
+    flat = indices.reshape(-1)
+    order = flat.argsort(stable=True)  # by latent, then by token: the same sum each time
+    starts = F.pad(flat.bincount(minlength=latents).cumsum(0), (1, 0))
+    tokens, scales = order // indices.shape[1], scales.reshape(-1)[order]
+    return F.embedding_bag(tokens, rows, starts, per_sample_weights=scales, mode="sum", include_last_offset=True)
 
 
 # --- parity with the dense form --------------------------------------------------------------------------------------
