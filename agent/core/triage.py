@@ -70,6 +70,8 @@ def blame(case: Case) -> Blame:
         return Blame("code", f"{out.command} was ended by signal {out.signal}", _streams(case))
     trace = last_traceback(case.stderr)
     evidence = trace[-1].strip() if trace else f"{out.command} ended with exit code {out.exit_code}"
+    if _the_templates_world(case, trace):
+        return Blame("environment", shorten(evidence, 400))
     return Blame("code", shorten(evidence, 200), _explain(case, trace))
 
 
@@ -83,6 +85,18 @@ def _used(out: Outcome) -> str:
 
 
 _FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.*))?$')
+
+
+_SYSTEM = re.compile(r"(OSError|FileNotFoundError|PermissionError|TimeoutError|ConnectionError)\b")
+
+
+def _the_templates_world(case: Case, trace: list[str]) -> bool:
+    """A frozen file of the template itself raised an OSError: its data, its cache or the disk, not the experiment."""
+    paths = [m["path"] for line in trace if (m := _FRAME.match(line))]
+    root = case.root.rstrip("/") + "/"
+    if not paths or not root.strip("/") or not _SYSTEM.match(trace[-1]):
+        return False
+    return paths[-1].startswith(root) and not case.editable(paths[-1].removeprefix(root))
 
 
 _HEADER = "Traceback (most recent call last):"

@@ -44,6 +44,29 @@ def test_frames_of_editable_files_are_shown_with_their_lines():
     assert "torch" not in why.detail
 
 
+HARNESS = """Traceback (most recent call last):
+  File "/study/experiment.py", line 6, in main
+    model.fit(rate)
+  File "{where}", line 2, in load
+    raise damaged(path, problem)
+{error}: the world is missing or damaged
+"""
+
+
+@pytest.mark.parametrize(
+    "where, error, kind",
+    [
+        ("/study/harness/data.py", "OSError", "environment"),
+        ("/study/harness/data.py", "PermissionError", "environment"),
+        ("/study/harness/data.py", "ValueError", "code"),  # what it was given was wrong
+        ("/study/nets/model.py", "OSError", "code"),  # the coder's own file
+        ("/usr/lib/python3/pathlib.py", "FileNotFoundError", "code"),  # asked for by whom?
+    ],
+)
+def test_an_os_error_that_the_templates_own_frozen_files_raise_is_not_the_coders(where, error, kind):
+    assert blame(case(stderr=HARNESS.format(where=where, error=error))).kind == kind
+
+
 def test_a_file_of_the_same_name_elsewhere_is_not_the_coders():
     why = blame(case(stderr=TRACE.replace("/study/", "/usr/lib/")))
     assert "No frame of an editable file" in why.detail

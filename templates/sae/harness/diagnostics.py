@@ -22,11 +22,11 @@ import torch.nn.functional as F
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from harness import data, evals
+from harness import data, evals, seeds
 from harness.evals import Dictionary
 
 TRAIN_SEQUENCES, TEST_SEQUENCES = 360, 200  # of the pool for sequences
-LETTERS, WORDS = "abcdefilmnoprst", 6000
+LETTERS, WORDS = "abcdefilmnoprst", 5000
 TAKEN_OUT = 10  # latents
 UNLEARNED, STRENGTH = 10, 5.0
 
@@ -62,19 +62,56 @@ def inputs() -> dict[str, Tensor]:
     return {name: pool.x.reshape(-1, pool.x.shape[-1]) for name, pool in zip(("pool_train", "pool_test"), pools())}
 
 
-def scores(latents: dict[str, csr_matrix], dictionary: Dictionary) -> dict[str, float]:
+@dataclass(frozen=True)
+class Probe:
+    """A logistic regression: rows → yes or no, and its direction in the space of the rows."""
+
+    mean: np.ndarray
+    direction: np.ndarray
+    bias: float
+
+    @staticmethod
+    def fitted(x: np.ndarray, answers: np.ndarray, strength: float = 0.1) -> Probe:
+        from sklearn.linear_model import LogisticRegression
+
+        mean, size = x.mean(0), x.std(0) + 1e-6
+        found = LogisticRegression(max_iter=200, C=strength, class_weight="balanced").fit((x - mean) / size, answers)
+        return Probe(mean, found.coef_[0] / size, float(found.intercept_[0]))
+
+    def says(self, rows: np.ndarray) -> np.ndarray:
+        return (rows - self.mean) @ self.direction + self.bias > 0
+
+    def right(self, rows: np.ndarray, answers: np.ndarray) -> float:
+        """Balanced accuracy."""
+        said = self.says(rows)
+        return float((said[answers].mean() + (~said[~answers]).mean()) / 2)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What does not depend on the method: computed once, for all seeds."""
+
+    letters: list[Probe | None]  # by letter; None where it begins too few words
+    questions: list[Probe]
+    reference: dict[str, float]
+
+
+def known() -> Known:
+    return Known(*seeds.forked([_letter_probes, _question_probes, reference]))
+
+
+def scores(latents: dict[str, csr_matrix], dictionary: Dictionary, known: Known) -> dict[str, float]:
     train, test = pools()
     mine = [_mean_latents(latents[name], len(pool.ids)) for name, pool in (("pool_train", train), ("pool_test", test))]
     return {
         **_sequence_probing(mine, train, test),
-        **_absorption(latents, dictionary, train, test),
-        **_concepts(mine, dictionary, train, test),
+        **_absorption(latents, dictionary, test, known.letters),
+        **_concepts(mine, dictionary, train, test, known.questions),
         **_unlearning(latents["pool_test"], dictionary, test),
     }
 
 
-@cache
-def reference() -> dict[str, float]:
+def reference(say: Any) -> dict[str, float]:
     """The same for every method: token probing with neurons in place of latents, and with all of them."""
     train, test, tasks = evals.token_tasks()
     raw = [csr_matrix(table.x.numpy()) for table in (train, test)]
@@ -114,27 +151,10 @@ def _sequence_probing(mine: list[np.ndarray], train: Pool, test: Pool) -> dict[s
         accuracies = []
         for known, asked in questions:
             columns = evals.differing(raw[0], known)[:k]
-            accuracies.append(_balanced_accuracy(raw[0][:, columns].toarray(), known, raw[1][:, columns].toarray(), asked))
+            probe = Probe.fitted(raw[0][:, columns].toarray(), known, 1.0)
+            accuracies.append(probe.right(raw[1][:, columns].toarray(), asked))
         found[f"sequence_probing.top_{k}"] = float(np.mean(accuracies))
     return found
-
-
-def _probe(x: np.ndarray, answers: np.ndarray, strength: float = 1.0) -> Any:
-    """A function of rows → yes or no, and its direction in the space of x."""
-    from sklearn.linear_model import LogisticRegression
-
-    mean, size = x.mean(0), x.std(0) + 1e-6
-    fitted = LogisticRegression(max_iter=200, C=strength, class_weight="balanced").fit((x - mean) / size, answers)
-    return (lambda rows: fitted.predict((rows - mean) / size)), fitted.coef_[0] / size
-
-
-def _balanced_accuracy(x: np.ndarray, known: np.ndarray, rows: np.ndarray, asked: np.ndarray) -> float:
-    return _right(_probe(x, known)[0], rows, asked)
-
-
-def _right(probe: Any, rows: np.ndarray, asked: np.ndarray) -> float:
-    said = probe(rows)
-    return float((said[asked].mean() + (1 - said[~asked]).mean()) / 2)
 
 
 # --- absorption -------------------------------------------------------------------------------------------------------
@@ -155,26 +175,35 @@ def _words() -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def _absorption(latents: dict[str, csr_matrix], dictionary: Dictionary, train: Pool, test: Pool) -> dict[str, float]:
+def _letter_probes(say: Any) -> list[Probe | None]:
+    (rows, letters), (_, test_letters) = _words()
+    train = pools()[0]
+    x = train.x.reshape(-1, train.x.shape[-1]).numpy()[rows]
+    often = [min((letters == n).sum(), (test_letters == n).sum()) >= 30 for n in range(len(LETTERS))]
+    return [Probe.fitted(x, letters == n) if enough else None for n, enough in enumerate(often)]
+
+
+def _absorption(
+    latents: dict[str, csr_matrix], dictionary: Dictionary, test: Pool, probes: list[Probe | None]
+) -> dict[str, float]:
     """Chanin et al.: on words whose letter a probe knows, the letter's own latents are silent and another, which points
     along the probe, carries it. `mean_num_split_features`: latents that a letter needs."""
     (rows, letters), (test_rows, test_letters) = _words()
     mine, theirs = latents["pool_train"][rows], latents["pool_test"][test_rows]
-    x, test_x = (pool.x.reshape(-1, pool.x.shape[-1]).numpy() for pool in (train, test))
+    test_x = test.x.reshape(-1, test.x.shape[-1]).numpy()[test_rows]
     unit = dictionary.w_dec / np.linalg.norm(dictionary.w_dec, axis=1, keepdims=True).clip(1e-8)
     absorbed, split = [], []
-    for number in range(len(LETTERS)):
-        yes, asked = letters == number, test_letters == number
-        if min(yes.sum(), asked.sum()) < 30:
+    for number, probe in enumerate(probes):
+        if probe is None:
             continue
-        probe, direction = _probe(x[rows], yes, 0.1)
-        own = _split(mine, yes)
+        own = _split(mine, letters == number)
         split.append(len(own))
-        known = asked & (probe(test_x[test_rows]) == 1)
+        known = (test_letters == number) & probe.says(test_x)
         if not known.any():
             continue
-        along = theirs[known].multiply((dictionary.w_dec @ direction)[None]).tocsr()
-        along = along.multiply((unit @ direction / np.linalg.norm(direction) > 0.1)[None]).toarray()
+        counts = unit @ probe.direction / np.linalg.norm(probe.direction) > 0.1
+        effect = (dictionary.w_dec @ probe.direction) * counts
+        along = theirs[known].toarray() * effect
         silent = np.asarray((theirs[known][:, own] > 0).sum(1)).ravel() == 0
         others = along.sum(1) - along[:, own].sum(1)
         most = np.delete(along, own, axis=1).max(1)
@@ -200,19 +229,25 @@ def _split(latents: csr_matrix, yes: np.ndarray, better: float = 0.03, most: int
 # --- concepts ---------------------------------------------------------------------------------------------------------
 
 
-def _concepts(mine: list[np.ndarray], dictionary: Dictionary, train: Pool, test: Pool) -> dict[str, float]:
+def _question_probes(say: Any) -> list[Probe]:
+    train, test = pools()
+    return [Probe.fitted(train.mean, known) for known, _ in _questions(train, test)]
+
+
+def _concepts(
+    mine: list[np.ndarray], dictionary: Dictionary, train: Pool, test: Pool, probes: list[Probe]
+) -> dict[str, float]:
     """Targeted probe perturbation: take out the latents of one concept; its probe should fail, the others' not.
-    Spurious correlation removal: a probe for the package that was trained where package and source go together."""
-    x, test_x = train.mean, test.mean
+    Spurious correlation removal: a probe for the source that was trained where source and half of the packages go together."""
+    test_x = test.mean
     questions = _questions(train, test)
-    probes = [_probe(x, known, 0.1) for known, _ in questions]
-    before = [_right(probe, test_x, asked) for (probe, _), (_, asked) in zip(probes, questions)]
+    before = [probe.right(test_x, asked) for probe, (_, asked) in zip(probes, questions)]
     own, other = [], []
     for a, (known, _) in enumerate(questions):
-        out = _strongest(mine[0], known, dictionary, probes[a][1])
+        out = _strongest(mine[0], known, dictionary, probes[a].direction)
         less = test_x - mine[1][:, out] @ dictionary.w_dec[out]
         for b, (_, asked) in enumerate(questions):
-            (own if a == b else other).append(before[b] - _right(probes[b][0], less, asked))
+            (own if a == b else other).append(before[b] - probes[b].right(less, asked))
     return {"scr_tpp.tpp": float(np.mean(own) - np.mean(other)), "scr_tpp.scr": _spurious(mine, dictionary, train, test)}
 
 
@@ -229,13 +264,13 @@ def _spurious(mine: list[np.ndarray], dictionary: Dictionary, train: Pool, test:
     together = used & (halves[0] == code[0])
     asked = test.source > 0
     x, test_x = train.mean, test.mean
-    biased, _ = _probe(x[together], code[0][together], 0.1)
-    fair, _ = _probe(x[used], code[0][used], 0.1)
-    _, direction = _probe(x[used], halves[0][used], 0.1)
-    out = _strongest(mine[0][used], halves[0][used], dictionary, direction)
+    biased = Probe.fitted(x[together], code[0][together])
+    fair = Probe.fitted(x[used], code[0][used])
+    half = Probe.fitted(x[used], halves[0][used])
+    out = _strongest(mine[0][used], halves[0][used], dictionary, half.direction)
     less = test_x - mine[1][:, out] @ dictionary.w_dec[out]
-    was, best = (_right(probe, test_x[asked], code[1][asked]) for probe in (biased, fair))
-    now = _right(biased, less[asked], code[1][asked])
+    was, best = (probe.right(test_x[asked], code[1][asked]) for probe in (biased, fair))
+    now = biased.right(less[asked], code[1][asked])
     return (now - was) / max(best - was, 0.02)
 
 

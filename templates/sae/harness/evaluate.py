@@ -76,6 +76,7 @@ class Questions:
             self.language |= {"train": train.x, "test": test.x}
         if wanted.diagnostics:
             self.language |= diagnostics.inputs()
+            self.known = diagnostics.known()
 
     def ask_all(self, method: Method, seed: int) -> dict[str, dict[str, csr_matrix]]:
         return {name: self.ask(method, name) for name in (report.name_of(seed, world) for world in _sizes())}
@@ -130,11 +131,9 @@ def score(
     ]  # fmt: skip
     for name, dictionary in zip(language, dictionaries):
         tasks.append(partial(_quietly, _others, latents[name], dictionary, questions))
-    if data.profile().diagnostics:
-        tasks.append(partial(_quietly, diagnostics.reference))
     done = seeds.forked(tasks)
     sums = np.sum(done[: len(starts)], axis=0)
-    of_all = done[len(starts) + len(language)] if data.profile().diagnostics else {}
+    of_all = questions.known.reference if data.profile().diagnostics else {}
     found = []
     for number, (a, b) in enumerate(zip(language, synthetic)):
         of = evals.core(sums[number], latents[a]["core"], questions.residual.shape[-1]) | done[len(starts) + number]
@@ -161,7 +160,7 @@ def _others(latents: dict[str, csr_matrix], dictionary: Dictionary, questions: Q
     if "train" in latents:
         found |= evals.token_probing(latents["train"], latents["test"], questions.tasks)
     if data.profile().diagnostics:
-        found |= diagnostics.scores(latents, dictionary)
+        found |= diagnostics.scores(latents, dictionary, questions.known)
     return found
 
 
