@@ -14,9 +14,12 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any, TextIO, cast
 
 from agent import __version__
 from agent.core.errors import Interrupted, ScientistError
+from agent.core.redact import without
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show is no reason to stop
-    options = _parser().parse_args(arguments)
+    with redirect_stdout(_discreet(sys.stdout)), redirect_stderr(_discreet(sys.stderr)):
+        return _guarded(_parser().parse_args(arguments))
+
+
+def _guarded(options: argparse.Namespace) -> int:
     try:
         return _command(options)
     except ScientistError as error:
@@ -51,6 +58,23 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 4
+
+
+class _Discreet:
+    """A terminal, or what stands for it, that is told no key of the environment; each write is a whole text."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(without(text, os.environ))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _discreet(stream: TextIO) -> TextIO:
+    return cast(TextIO, _Discreet(stream))
 
 
 def _command(options: argparse.Namespace) -> int:
@@ -177,7 +201,9 @@ def _limits(command: argparse.ArgumentParser) -> None:
 
 
 def _sandbox(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--sandbox", choices=("auto", "bwrap", "landlock", "none"), help="isolation of the experiment")
+    command.add_argument(
+        "--sandbox", choices=("auto", "bwrap", "landlock", "seatbelt", "none"), help="isolation of the experiment"
+    )
 
 
 def _settings(command: argparse.ArgumentParser) -> None:

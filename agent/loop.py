@@ -12,6 +12,7 @@ A crash at any point loses at most the step under way: the next session reads th
     idea + template ─ setup ─▶ study ─┐
          ┌────────────────────────────┘
          ▼
+    Prefetch                        once, if the template has data to fetch
     Launch → Await → Judge          baselines first, then each run
     FreezePlan                      once the baseline is measured
     Ask → ReadReply                 prompt → reply → commit, or the reasons why not
@@ -30,10 +31,11 @@ from agent.core import policy
 from agent.core.errors import StopAsked
 from agent.core.events import Event
 from agent.core.policy import Action, Stop, decide
-from agent.steps import ask, close, edit, human, judge, launch
+from agent.steps import ask, close, edit, human, judge, launch, prefetch
 from agent.steps.desk import Desk
 
 STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
+    policy.Prefetch: prefetch.perform,
     policy.Launch: launch.launch,
     policy.Await: launch.wait,
     policy.Judge: judge.judge,
@@ -55,6 +57,14 @@ def work(desk: Desk) -> Stop:
             return action
         with suppress(StopAsked):  # it is in the journal, and the next decision acts on it
             record_all(desk, perform(desk, action))
+
+
+def fetch(desk: Desk) -> Stop | None:
+    """Only what comes before anything is measured: the template's data. None: it is there, or none is needed."""
+    while isinstance(action := decide(desk.state, desk.elapsed()), policy.Prefetch):
+        with suppress(StopAsked):
+            record_all(desk, perform(desk, action))
+    return action if isinstance(action, Stop) else None
 
 
 def perform(desk: Desk, action: Action) -> Iterator[Event]:

@@ -39,10 +39,6 @@ def preflight(
     problems = []
     if profile.seed_jobs != "inside":
         problems.append('seed_jobs = "per-job" is not supported by this version; use "inside"')
-    if template.environment.prefetch:
-        problems.append("environment.prefetch is not supported by this version")
-    if profile.network != "none":
-        problems.append(f'network = "{profile.network}" is not supported by this version')
     for need in profile.needs:
         if need == "cuda" and not shutil.which("nvidia-smi"):
             problems.append("the profile needs a CUDA GPU, and this machine shows none (nvidia-smi is not there)")
@@ -55,7 +51,7 @@ def preflight(
             problems,
         )
     need_git()
-    sandbox_of(settings, template)
+    sandbox_of(settings, template, profile)
     if settings.record:
         stored.check_recording(Path(settings.record))
     environment = template.environment
@@ -68,12 +64,13 @@ def preflight(
 _machine = cache(fingerprint)  # an interpreter stays what it is while this process lives
 
 
-def sandbox_of(settings: Settings, template: Template) -> Tier:
+def sandbox_of(settings: Settings, template: Template, profile: Profile) -> Tier:
     """What the jobs of a study will run in here; InputProblem where nothing works and none was not asked for."""
     if settings.executor == "inline":
         return Tier("none", True, "none: -c executor=inline runs the experiment in the foreground, with your rights")
     wrapped = bool(template.environment.wrapper) and not settings.python
-    tier = _choose("wrapper" if wrapped and settings.sandbox == "auto" else settings.sandbox)
+    wanted = "wrapper" if wrapped and settings.sandbox == "auto" else settings.sandbox
+    tier = _choose(wanted, network=profile.network)
     if isinstance(tier, Unprepared):
         raise InputProblem(tier.reason, "`ai-scientist doctor` shows each sandbox with what it lacks.")
     return tier

@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--trace", action="store_true", help="print L0 over the steps of training")
     given = parser.parse_args()
-    ids = data.sequences(data.HERE / "heldout/heldout.npz")["ids"][:200]
+    ids = data.arrays(data.HERE / "heldout/heldout.npz")["ids"][:200]
     held_out = data.scale().normal(data.residuals(ids)[:, 1:]).flatten(0, 1)
     tables = evals.token_tasks()
     for kind in given.kinds:

@@ -16,8 +16,9 @@ def entries(*happened, start=1000.0, step=1.0):
     return [e.Entry(v=e.VERSION, seq=i, at=start + step * i, event=event) for i, event in enumerate(happened, 1)]
 
 
-def created(baselines=("run_0",)):
-    return e.StudyCreated(name="s", version="1", head=HEAD, profile="tiny", template_sha256="0", baselines=baselines)
+def created(baselines=("run_0",), prefetch=""):
+    return e.StudyCreated(name="s", version="1", head=HEAD, profile="tiny", template_sha256="0", baselines=baselines,
+                          prefetch=prefetch)  # fmt: skip
 
 
 def opened(reopen=False, **settings):

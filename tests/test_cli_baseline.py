@@ -314,3 +314,24 @@ def test_a_folder_to_import_from_that_is_not_there(here):
     done = measure(here, "--import", "nowhere")
     assert done.returncode == 2 and done.stderr.startswith("error: there is no folder nowhere")
     assert not (here / "results").exists()
+
+
+def test_data_is_fetched_first_and_an_imported_baseline_belongs_to_its_revisions(here):
+    toml = here / "toy/template.toml"
+    toml.write_text(toml.read_text() + '\n[environment]\nprefetch = "harness/data.py:fetch"\n')
+    (here / "toy/harness/data.py").write_text(
+        "def fetch():\n    return {'toy/points': open('../../revision').read()}\n"
+    )
+    failed = measure(here)
+    assert failed.returncode == 2 and "No such file or directory: '../../revision'" in failed.stdout
+    (here / "revision").write_text("r1")
+    assert measure(here).returncode == 0
+    elsewhere = here / "elsewhere"
+    for name in ("run_0", "run_0_zero"):
+        shutil.copytree(next((here / "results/.cache/baselines").glob(f"toy-{name}-*")), elsewhere / name)
+    (here / "revision").write_text("r2")
+    assert told(measure(here, "--import", "elsewhere", "--json"))["baselines"]
+    assert len(entries(here)) == 4
+    assert all(run.warnings for run in of_baselines(study(here), "run.accepted").values())
+    (here / "revision").write_text("r1")
+    assert not any(run.warnings for run in of_baselines(study(here), "run.accepted").values())

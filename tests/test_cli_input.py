@@ -146,10 +146,30 @@ def test_an_unknown_profile_and_baseline(here, refused):
 def test_a_profile_that_needs_what_this_version_cannot_give(here, refused):
     shutil.copytree(TOY / "template", here / "mine")
     toml = here / "mine/template.toml"
-    toml.write_text(
-        toml.read_text().replace('timeout = "20s"', 'network = "hub"\nseed_jobs = "per-job"\nneeds = ["hub:x"]')
-    )
-    assert refused(*run("-t", "mine")).count("  - ") == 3
+    toml.write_text(toml.read_text().replace('timeout = "20s"', 'seed_jobs = "per-job"\nneeds = ["hub:x"]'))
+    assert refused(*run("-t", "mine")).count("  - ") == 2
+
+
+def test_a_profile_that_needs_the_hub_is_refused_where_hosts_cannot_be_told_apart(here, refused):
+    shutil.copytree(TOY / "template", here / "mine")
+    toml = here / "mine/template.toml"
+    toml.write_text(toml.read_text().replace('timeout = "20s"', 'network = "hub"'))
+    said = refused(*run("-t", "mine", "--sandbox", "landlock"))
+    assert 'network = "hub" needs bubblewrap' in said and "prefetch" in said
+    assert not list(here.glob("results/2*"))
+
+
+def test_what_is_wrong_with_prefetch_is_said_by_check_and_before_a_start(here, refused):
+    shutil.copytree(TOY / "template", here / "mine")
+    toml = here / "mine/template.toml"
+    for place, said in {
+        "harness.data:fetch": "it must name a file and a function",
+        "harness/data.py:fetch": "there is no harness/data.py",
+        "harness/world.py:fetch": "defines no function fetch",
+        "experiment.py:main": "is editable, and what the coder writes never runs outside the sandbox",
+    }.items():
+        toml.write_text((TOY / "template/template.toml").read_text() + f'\n[environment]\nprefetch = "{place}"\n')
+        assert said in refused("check", "mine") and said in refused(*run("-t", "mine"))
 
 
 # --- settings ----------------------------------------------------------------------------------------------------------

@@ -79,9 +79,12 @@ def _check(options: argparse.Namespace, settings: Settings, profile: Profile) ->
 
 
 def _work(desk: Desk, screen: Screen, options: argparse.Namespace) -> _End:
-    from agent.loop import work
+    from agent.loop import fetch, work
     from agent.steps import baselines, measure
 
+    if stop := fetch(desk):  # the cache's key holds its revisions
+        screen.clear()
+        return _end(desk, stop, False)
     if options.folder:
         measure.bring(desk, Path(options.folder), options.again)
     elif options.again:
@@ -140,7 +143,7 @@ def _say_begin(desk: Desk, known: bool) -> None:
     if known:
         print("  All of them are known; --again measures them anew.")
     else:
-        print(f"  sandbox: {sandbox_of(desk.state.settings, desk.template).said}")
+        print(f"  sandbox: {sandbox_of(desk.state.settings, desk.template, desk.profile).said}")
 
 
 def _say_end(desk: Desk, end: _End, options: argparse.Namespace) -> None:

@@ -30,11 +30,13 @@ def agreed(
     if options.json:
         about, most = plan.gpu_hours
         told = {**asdict(plan), "gpu_hours": about, "most_gpu_hours": most, "model": settings.model}
+        told |= {"prefetch": loaded.template.environment.prefetch or None, "network": profile.network}
         print(json.dumps({"idea": idea.name, "template": loaded.template.name, "profile": name, **told}))
         return False
     print(f"{idea.title}\n")
     known = "" if price is None or not price.input else f", {price}"
     rows = [("Template", f"{loaded.template.name}, profile {name}"), ("Model", settings.model + known)]
+    rows += _data(loaded.template.environment.prefetch, profile.network)
     for label, text in [*rows, *lines(plan, settings), ("Results", settings.results)]:
         print(f"{label + ':':<12}{text}")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -48,6 +50,17 @@ def agreed(
         print("Nothing was started.")
         return False
     return True
+
+
+def _data(prefetch: str, network: str) -> list[tuple[str, str]]:
+    said = []
+    if prefetch:
+        said.append(
+            f"{prefetch} fetches it first: template's code, outside the sandbox, with network and your hub token"
+        )
+    if network == "hub":
+        said.append("experiments reach the hub (huggingface.co, hf.co) by themselves, and no other host")
+    return [("Data", "; ".join(said))] if said else []
 
 
 def _price(settings: Settings) -> Price | None:

@@ -36,7 +36,7 @@ class Screen:
         )
         if desk.model.name.startswith("cmd:") and desk.state.settings.max_cost is not None:
             print("  cost: what a program costs is not known, so --max-cost does not bind it.")
-        print(f"  sandbox: {sandbox_of(desk.state.settings, desk.template).said}")
+        print(f"  sandbox: {sandbox_of(desk.state.settings, desk.template, desk.profile).said}")
 
     def teller(self, template: Template) -> Callable[[Entry, State, State], None]:
         from agent.report.narrate import narrate

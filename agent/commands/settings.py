@@ -59,10 +59,10 @@ def _independent(key: str, value: Any) -> Any:
 
 def _refuse_keys(given: dict[str, Any]) -> None:
     """Settings are saved with the study, so a key must not be among them."""
-    from agent.llm.keys import hide
+    from agent.core.redact import hide
 
     for key, value in given.items():
-        if hide(str(value)) != str(value) or (key == "base_url" and "@" in str(value)):
+        if hide(str(value), os.environ) != str(value) or (key == "base_url" and "@" in str(value)):
             raise InputProblem(
                 f"the setting {key} holds a key, and settings are saved with the study",
                 "Put the key into the environment, under the name that the provider's documentation gives.",

@@ -36,6 +36,7 @@ def check(options: argparse.Namespace) -> int:
             "frozen": sorted(f for f in loaded.files if not template.may_edit(f)),
             "profiles": list(template.profiles), "primary": template.primary or None,
             "baselines": [template.baseline_run(b.name) for b in template.baselines],
+            "prefetch": template.environment.prefetch or None,
             "trust": f"{level}: {why}", "folder": str(loaded.folder),
         }  # fmt: skip
     if options.json:

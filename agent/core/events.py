@@ -23,6 +23,7 @@ class StudyCreated(Strict):
     profile: str
     template_sha256: str
     baselines: tuple[str, ...]  # runs to measure first: run_0, run_0_topk …; the first listed is the one judged against
+    prefetch: str = ""  # the template's: what has to be fetched before anything is paid for
 
 
 class StudyOpened(Strict):
@@ -56,6 +57,22 @@ class PlanDeviated(Strict):
 class WorkspaceSettled(Strict):
     type: Literal["workspace.settled"] = "workspace.settled"
     head: str
+
+
+class DataFetched(Strict):
+    """The template's `prefetch` has ended well. What runs are given from now on; part of their protocol."""
+
+    type: Literal["data.fetched"] = "data.fetched"
+    attempt: int
+    revisions: dict[str, str]
+    seconds: float = 0.0
+
+
+class DataFailed(Strict):
+    type: Literal["data.failed"] = "data.failed"
+    attempt: int
+    kind: str  # a row of core.prefetch
+    evidence: str
 
 
 class CallAsked(Strict):
@@ -184,6 +201,7 @@ class RunAccepted(Strict):
     seconds: float = 0.0
     source: str = ""
     warnings: tuple[str, ...] = ()
+    protocol: dict[str, Any] = {}  # what the study itself set: `revisions` of its data
 
 
 class RunFailed(Strict):
@@ -238,7 +256,7 @@ class HumanStopped(Strict):
 
 Event = (
     StudyCreated | StudyOpened | StudyEnded | PlanFrozen | PlanDeviated | WorkspaceSettled
-    | CallAsked | CallSent | CallFailed | CallReplied | BudgetReached
+    | DataFetched | DataFailed | CallAsked | CallSent | CallFailed | CallReplied | BudgetReached
     | EditRejected | EditCommitted | BaseChosen | CoderCompleted | CompletionRefused
     | RunLaunched | RunEnded | RunAccepted | RunFailed | RunClosed
     | HumanEdited | HumanTook | HumanStashed | HumanNoted | HumanStopped

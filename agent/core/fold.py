@@ -9,6 +9,7 @@ from typing import Any
 from agent.core import events as e
 from agent.core.calls import Try
 from agent.core.layout import run_of_notes
+from agent.core.prefetch import Failure
 from agent.core.state import GOES_ON, Attempt, Call, Run, State
 from agent.core.triage import AGAIN, STOPPED
 
@@ -32,7 +33,8 @@ def apply(state: State, entry: e.Entry) -> State:
 
 def _created(state: State, event: e.StudyCreated, at: float) -> State:
     return replace(state, name=event.name, profile=event.profile, baselines=event.baselines,
-                   head=event.head, previous=event.head, session=at, version=event.version)  # fmt: skip
+                   head=event.head, previous=event.head, session=at, version=event.version,
+                   prefetch=event.prefetch)  # fmt: skip
 
 
 def _opened(state: State, event: e.StudyOpened, at: float) -> State:
@@ -67,6 +69,14 @@ def _deviated(state: State, event: e.PlanDeviated, at: float) -> State:
 
 def _settled(state: State, event: e.WorkspaceSettled, at: float) -> State:
     return replace(state, previous=event.head, settled=True)
+
+
+def _fetched(state: State, event: e.DataFetched, at: float) -> State:
+    return replace(state, revisions=event.revisions)
+
+
+def _fetch_failed(state: State, event: e.DataFailed, at: float) -> State:
+    return replace(state, fetch_failures=(*state.fetch_failures, Failure(at, event.kind, event.evidence)))
 
 
 def _asked(state: State, event: e.CallAsked, at: float) -> State:
@@ -195,7 +205,7 @@ def _accepted(state: State, event: e.RunAccepted, at: float) -> State:
         state = _put_attempt(state, event.run, accepted=True)
     run = state.runs.get(event.run) or _new_run(state, event.run)
     run = replace(run, status="good", head=event.head, metrics=event.metrics, seconds=event.seconds,
-                  source=event.source, warnings=event.warnings, feedback="")  # fmt: skip
+                  source=event.source, warnings=event.warnings, feedback="", protocol=event.protocol)  # fmt: skip
     return _put(_run_over(state), run)
 
 
@@ -264,6 +274,7 @@ def _put_attempt(state: State, name: str, **changes: Any) -> State:
 _HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
     e.StudyCreated: _created, e.StudyOpened: _opened, e.StudyEnded: _ended,
     e.PlanFrozen: _plan_frozen, e.PlanDeviated: _deviated, e.WorkspaceSettled: _settled,
+    e.DataFetched: _fetched, e.DataFailed: _fetch_failed,
     e.CallAsked: _asked, e.CallSent: _sent, e.CallFailed: _call_failed, e.CallReplied: _replied,
     e.BudgetReached: _budget_reached,
     e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base_chosen,

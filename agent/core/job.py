@@ -18,6 +18,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from agent.core.hub import HUB, Allowed
+
 JOB_FILE = "job.json"
 LOCK_FILE = "lock"
 STATUS_FILE = "status.json"
@@ -52,6 +54,8 @@ class Limits:
     memory: int | None = None  # bytes resident
     disk: int | None = None  # bytes in the writable folders, HOME and TMPDIR among them
     processes: int | None = None
+    files: int = 200_000  # names in the writable folders, HOME and TMPDIR; a folder is one, too
+    cpus: int | None = None  # cores that it is pinned to; nothing is ended for it
     open_files: int = 4096  # of each process
     output: int = 1024 * MiB  # bytes of each stream; far more than is kept
 
@@ -75,7 +79,11 @@ class Job:
     stream_bytes: int = 16 * MiB  # kept of each stream
     sandbox: str = "none"  # a tier of runners.sandbox; "auto": the best that works where the job runs
     network: Literal["none", "hub", "host"] = "none"
+    hub: Allowed = HUB  # what `network = "hub"` lets through
     limits: Limits = Limits()
+    inherit: tuple[
+        str, ...
+    ] = ()  # variables that a trusted job gets by name though they may hold keys: none is written
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -86,7 +94,9 @@ class Job:
             Command(c["name"], tuple(c["argv"]), tuple(c.get("unlink_first", ())), Reach.from_json(c.get("reach", {})))
             for c in data["commands"]
         )
-        return Job(**{**data, "commands": commands, "limits": Limits(**data.get("limits", {}))})
+        hub = Allowed.from_json(data["hub"]) if "hub" in data else HUB
+        limits, inherit = Limits(**data.get("limits", {})), tuple(data.get("inherit", ()))
+        return Job(**{**data, "commands": commands, "hub": hub, "limits": limits, "inherit": inherit})
 
 
 @dataclass(frozen=True)

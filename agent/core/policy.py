@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.core import calls
+from agent.core import calls, prefetch
 from agent.core.ledger import PHASES
 from agent.core.state import Run, State, next_call
 from agent.core.text import duration, plural
@@ -43,6 +43,14 @@ class Ask:
 @dataclass(frozen=True)
 class ReadReply:
     call: str
+
+
+@dataclass(frozen=True)
+class Prefetch:
+    """Have the template fetch its data, outside the sandbox."""
+
+    attempt: int
+    not_before: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ class Stop:
     hint: str = ""
 
 
-Action = Settle | Ask | ReadReply | Launch | Await | Judge | FreezePlan | CloseRun | Conclude | Stop
+Action = Settle | Prefetch | Ask | ReadReply | Launch | Await | Judge | FreezePlan | CloseRun | Conclude | Stop
 
 
 def decide(state: State, elapsed: float) -> Action:
@@ -100,6 +108,11 @@ def decide(state: State, elapsed: float) -> Action:
 def time_left(state: State, elapsed: float) -> float | None:
     limit = state.settings.max_time
     return None if limit is None else limit - elapsed
+
+
+def out_of_time(state: State, elapsed: float) -> bool:
+    left = time_left(state, elapsed)
+    return left is not None and left <= 0
 
 
 def experiment_over(state: State, elapsed: float) -> bool:
@@ -216,12 +229,22 @@ def _call_under_way(state: State, elapsed: float) -> Action | None:
     return Ask(call.name, call.action, call.run, call.turn, verdict.not_before)
 
 
+def _data(state: State, elapsed: float) -> Action | None:
+    if not state.prefetch or state.revisions is not None:
+        return None
+    if out_of_time(state, elapsed):
+        return Conclude("time")
+    verdict = prefetch.after(state.fetch_failures, state.session, state.settings.retry_wait)
+    if isinstance(verdict, calls.GiveUp):
+        return Stop(verdict.exit_code, verdict.why, verdict.hint)
+    return Prefetch(len(state.fetch_failures) + 1, verdict.not_before)
+
+
 def _baselines(state: State, elapsed: float) -> Action | None:
     for name in state.baselines:
         run = state.runs.get(name)
         if run is None or run.status != "good":
-            left = time_left(state, elapsed)
-            if left is not None and left <= 0:
+            if out_of_time(state, elapsed):
                 return Conclude("time")
             return Launch(name, len(run.attempts) + 1 if run else 1)
     return None
@@ -266,9 +289,8 @@ def _close_reason(state: State, run: Run) -> str:
 
 def _notes(state: State, elapsed: float) -> Action | None:
     """The last run's results always reach the notes, and the coder is asked to explain them."""
-    left = time_left(state, elapsed)
     due = [run for run in state.good if run.name not in state.noted]
-    if not due or (left is not None and left <= 0) or not state.affordable("writing"):
+    if not due or out_of_time(state, elapsed) or not state.affordable("writing"):
         return None
     asked = state.turns("notes", due[-1].name)
     if asked >= NOTES_TURNS:
@@ -284,6 +306,7 @@ RULES: tuple[Callable[[State, float], Action | None], ...] = (
     _held,
     _stopping,
     _call_under_way,
+    _data,
     _baselines,
     _plan,
     _next_run,

@@ -8,6 +8,7 @@ from typing import Any
 from agent.core import events as e
 from agent.core.calls import Try
 from agent.core.config import Settings
+from agent.core.prefetch import Failure
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Run:
     closed: str = ""  # the reason
     source: str = ""
     warnings: tuple[str, ...] = ()
+    protocol: dict[str, Any] = field(default_factory=dict)
 
     @property
     def attempt(self) -> Attempt | None:
@@ -81,6 +83,9 @@ class State:
     version: str = ""
     settings: Settings = field(default_factory=Settings)
     baselines: tuple[str, ...] = ()
+    prefetch: str = ""  # "FILE:FUNCTION" of the template, if it has data to fetch
+    revisions: dict[str, str] | None = None  # of what was fetched; None: nothing was, or not yet
+    fetch_failures: tuple[Failure, ...] = ()
     plan: dict[str, Any] | None = None
     deviations: tuple[e.PlanDeviated, ...] = ()
     head: str = ""

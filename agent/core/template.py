@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from agent.core import prefetch
 from agent.core.errors import InputProblem
 from agent.core.file_names import globbed
 from agent.core.text import did_you_mean, seconds
@@ -48,6 +49,12 @@ def _command(value: str) -> str:
         raise ValueError(f"it cannot be split into words: {str(error)[:1].lower()}{str(error)[1:]}") from None
     if not words[0]:
         raise ValueError("its first word is empty")
+    return value
+
+
+def _place(value: str) -> str:
+    if value:
+        prefetch.split(value)
     return value
 
 
@@ -92,6 +99,7 @@ class Smoke(Strict):
 class Resources(Strict):
     memory_gb: Number | None = Field(default=None, gt=0)
     disk_gb: Number | None = Field(default=None, gt=0)
+    files: Whole = Field(default=200_000, gt=0)
     processes: Whole | None = Field(default=None, gt=0)
     cpus: Whole | None = Field(default=None, gt=0)
     gpus: Whole = Field(default=0, ge=0)
@@ -113,7 +121,7 @@ class Environment(Strict):
     python: str = ""
     uv: str = ""
     wrapper: tuple[str, ...] = ()
-    prefetch: str = ""
+    prefetch: Annotated[str, AfterValidator(_place)] = ""
 
     @model_validator(mode="after")
     def _one_interpreter(self) -> Environment:

@@ -77,8 +77,8 @@ def _used(out: Outcome) -> str:
     """What the job used at most, for the coder."""
     mega = 1024 * 1024
     told = [f"{out.usage[name] / mega:.4g} MB of {name}" for name in ("memory", "disk", "output") if name in out.usage]
-    if "processes" in out.usage:
-        told.append(plural(int(out.usage["processes"]), "process", "processes"))
+    counted = (("processes", "process", "processes"), ("files", "file", "files"))
+    told += [plural(int(out.usage[name]), one, many) for name, one, many in counted if name in out.usage]
     return f"The most that was seen: {', '.join(told)}." if told else ""
 
 

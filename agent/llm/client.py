@@ -8,6 +8,7 @@ cut off. What the provider reports is what is booked; where it reports nothing, 
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -18,8 +19,9 @@ from typing import Any
 from agent.core.config import Settings
 from agent.core.ports import Pulse
 from agent.core.prompt import Bill, NoReply, Reply
+from agent.core.redact import without
 from agent.core.text import duration
-from agent.llm import failures, keys
+from agent.llm import failures
 from agent.llm.catalogue import Facts
 from agent.llm.library import litellm
 
@@ -76,9 +78,8 @@ class Client:
                 if isinstance(piece, _End):
                     bill = self._bill(told) if told else self.worst(messages)
                     seconds = time.monotonic() - began
-                    return Reply(
-                        keys.without(text), self.facts.name, bill.usage, seconds, bill.cost, not told, piece.finish
-                    )
+                    said = without(text, os.environ)
+                    return Reply(said, self.facts.name, bill.usage, seconds, bill.cost, not told, piece.finish)
         finally:
             conversation.leave()
         raise AssertionError("a conversation has an end")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -9,8 +10,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from agent.core.prompt import NoReply
+from agent.core.redact import hide
 from agent.core.text import shorten
-from agent.llm.keys import hide
 from agent.llm.library import litellm
 
 _LONGEST = 300
@@ -51,7 +52,7 @@ def evidence(error: BaseException) -> str:
     text = _CLASSES.sub("", text).strip()
     if said := _MESSAGE.search(text):
         text = said[1].replace('\\"', '"').replace("\\'", "'").replace("\\\\", "")
-    return shorten(hide(text or type(error).__name__), _LONGEST)
+    return shorten(hide(text or type(error).__name__, os.environ), _LONGEST)
 
 
 def _kind(error: BaseException, heard: bool) -> str:

@@ -20,8 +20,8 @@ from agent.core.config import Settings
 from agent.core.errors import InputProblem
 from agent.core.ports import Pulse
 from agent.core.prompt import Bill, NoReply, Prompt, Reply
+from agent.core.redact import hide, without
 from agent.core.text import duration, shorten
-from agent.llm.keys import hide, without
 
 _UNKNOWN = Bill({}, None)
 _LONGEST_RUN = 15  # times `reply_timeout`
@@ -64,7 +64,7 @@ class ProgramModel:
                 return NoReply("program", _complaint(program.returncode, moaned))
             said.seek(0)
             text = said.read().decode("utf-8", "replace")
-        return Reply(without(text), self.name, seconds=time.monotonic() - began, cost=None)
+        return Reply(without(text, os.environ), self.name, seconds=time.monotonic() - began, cost=None)
 
     def _watch(self, program: subprocess.Popen[bytes], said: IO[bytes], pulse: Pulse, began: float) -> str:
         """Why it was not waited for, or nothing."""
@@ -87,4 +87,4 @@ def _end(program: subprocess.Popen[bytes]) -> None:
 def _complaint(code: int, moaned: IO[bytes]) -> str:
     moaned.seek(0)
     lines = moaned.read()[-20_000:].decode("utf-8", "replace").strip().splitlines()
-    return f"it ended with exit code {code}" + (f": {shorten(hide(lines[-1]), 200)}" if lines else "")
+    return f"it ended with exit code {code}" + (f": {shorten(hide(lines[-1], os.environ), 200)}" if lines else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agent.core import calls, digest
+from agent.core import calls, digest, prefetch
 from agent.core import events as e
 from agent.core.job import Outcome
 from agent.core.state import State
@@ -18,6 +18,15 @@ Line = tuple[str, str]  # tone (plain, good, bad, quiet), text
 def narrate(entry: e.Entry, before: State, after: State, template: Template) -> Line | None:
     teller = _TELLERS.get(type(entry.event))
     return teller(entry.event, after, template) if teller else None
+
+
+def _fetched(event: e.DataFetched, state: State, template: Template) -> Line:
+    what = ", ".join(f"{name} at {revision[:12]}" for name, revision in event.revisions.items())
+    return "good", f"data  {what or 'fetched'}  in {duration(event.seconds)}"
+
+
+def _fetch_failed(event: e.DataFailed, state: State, template: Template) -> Line:
+    return "bad", f"data  {prefetch.KINDS[event.kind].said}: {event.evidence}"
 
 
 def _asked(event: e.CallAsked, state: State, template: Template) -> Line:
@@ -108,7 +117,7 @@ def _deviated(event: e.PlanDeviated, state: State, template: Template) -> Line:
 
 
 _TELLERS: dict[type, Callable[[Any, State, Template], Line | None]] = {
-    e.CallAsked: _asked, e.CallFailed: _call_failed,
+    e.DataFetched: _fetched, e.DataFailed: _fetch_failed, e.CallAsked: _asked, e.CallFailed: _call_failed,
     e.BudgetReached: _budget_reached, e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base,
     e.CoderCompleted: _completed, e.CompletionRefused: _refused, e.RunLaunched: _launched, e.RunEnded: _ended,
     e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted,

@@ -19,6 +19,7 @@ def record(state: State, template: Template, working: bool | None = None) -> dic
         "ended": state.ended or None,
         "profile": state.profile,
         "plan": state.plan,
+        "revisions": state.revisions,
         "deviations": [{"what": d.what, "planned": d.planned, "now": d.now} for d in state.deviations],
         "head": state.head,
         "seconds": round(state.elapsed(state.last), 3),

@@ -47,6 +47,8 @@ def _doing(state: State) -> str:
         return f"{run.name}, attempt {run.attempt.number}, " + (
             "has ended and waits to be judged" if ended else "is running"
         )
+    if state.prefetch and state.revisions is None:
+        return "fetching the template's data"
     return f"at {run.name}" if run else "between runs"
 
 
@@ -83,6 +85,8 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
     )
     if cost := spending(state):
         rows.append(("Cost", cost))
+    if state.revisions:
+        rows.append(("Data", ", ".join(f"{name} at {revision}" for name, revision in state.revisions.items())))
     if state.interventions:
         rows.append(
             (

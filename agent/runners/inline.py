@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from agent.core import redact
 from agent.core.errors import InfrastructureError
 from agent.core.job import STOP_FILE, Command, Job, Outcome, Sight
 from agent.runners import folder, tiers
@@ -61,7 +62,8 @@ class InlineRunner:
 
 def _run_job(job: Job, attempt: Path, temporary: str) -> Outcome:
     began = time.monotonic()
-    logs = [CappedLog(attempt / name, job.stream_bytes) for name in ("stdout.log", "stderr.log")]
+    keys = redact.values(os.environ)
+    logs = [CappedLog(attempt / name, job.stream_bytes, keys) for name in ("stdout.log", "stderr.log")]
     outcome, unlinked = Outcome("finished", exit_code=0), list[str]()
     for command in job.commands:
         made = prepare(command, job, attempt, os.environ, temporary, "none")
@@ -110,8 +112,7 @@ def _pumps(process: subprocess.Popen[bytes], logs: list[CappedLog]) -> list[thre
     def pump(source: IO[bytes], log: CappedLog, screen: int) -> None:
         with contextlib.suppress(OSError, ValueError):  # closed, because something in the background held it open
             while data := source.read(64 * 1024):
-                log.write(data)
-                os.write(screen, data)
+                os.write(screen, log.write(data))
 
     assert process.stdout is not None and process.stderr is not None
     pairs = ((process.stdout, logs[0], 1), (process.stderr, logs[1], 2))

@@ -13,6 +13,8 @@ the tree is dead after GRACE plus some milliseconds.
 Exit codes: 0 an outcome was recorded, or there was nothing to do · 2 no usable job.json · 4 the folder cannot be
 written (disk full, rights): the tree is killed and standard error says why.
 A job that exceeds one of its limits (limits.py) is killed at once, without the grace, in which it would go on growing.
+What must not stand in the logs, the keys of who starts it, comes on standard input (KEYS), which is read and closed before
+anything else; neither its environment nor its command line holds one, and its memory is not to be read.
 Limits: standard library only, Linux and macOS; on macOS there are no sub-reapers (see tree.py).
 """
 
@@ -29,11 +31,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from agent.core import redact
 from agent.core.job import STOP_FILE, Ending, Job, Outcome
-from agent.runners import folder, tiers, tree, watch
+from agent.runners import cgroup, folder, tiers, tree, watch
 from agent.runners.limits import Watcher, size
 from agent.runners.reaper import AT_ONCE, GENTLY, Pipes, Report, reap_job
-from agent.runners.sandbox import Prepared, Unprepared, prepare
+from agent.runners.sandbox import DOOR, Prepared, Unprepared, prepare
 from agent.runners.streams import CappedLog
 
 TICK = 0.1  # between looks at the clock and the stop file
@@ -43,18 +46,29 @@ CHUNK = 256 * 1024
 PATIENCE = 60.0  # for an orphan to take its attempt: a very busy machine, a very slow disk
 WRAPPERS = 2  # processes of bubblewrap itself: one outside, and the first one inside
 DETACH = "--detach"
+KEYS = "--keys"  # they are on standard input, with a zero byte between two
 
 
 def main(argv: Sequence[str]) -> int:
-    names = [argument for argument in argv if argument != DETACH]
+    names = [argument for argument in argv if argument not in (DETACH, KEYS)]
     if len(names) != 1:
-        print(f"usage: exec-run [{DETACH}] ATTEMPT_DIR", file=sys.stderr)  # noqa: T201
+        print(f"usage: exec-run [{DETACH}] [{KEYS}] ATTEMPT_DIR", file=sys.stderr)  # noqa: T201
         return 2
     attempt = Path(names[0]).resolve()
-    return detached(attempt) if DETACH in argv else launch(attempt)
+    keys = told_keys() if KEYS in argv else redact.values(os.environ)
+    return detached(attempt, keys) if DETACH in argv else launch(attempt, keys)
 
 
-def detached(attempt: Path) -> int:
+def told_keys() -> tuple[bytes, ...]:
+    tree.hide_from_children()  # from here on our memory holds them
+    keys = sys.stdin.buffer.read().split(b"\0")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return tuple(key for key in keys if key)
+
+
+def detached(attempt: Path, keys: Sequence[bytes]) -> int:
     """Launch in an orphan with a session of its own; return when it has taken the attempt, or with its exit code.
 
     Returns twice: at last in the orphan, too. Call it only where the program ends next.
@@ -69,7 +83,7 @@ def detached(attempt: Path) -> int:
 
         os.close(readable)
         os.setsid()
-        return launch(attempt, taken)
+        return launch(attempt, keys, taken)
     os.close(writable)
     if not select.select([readable], [], [], PATIENCE)[0]:
         print(f"The attempt was not taken within {PATIENCE:g} s", file=sys.stderr)  # noqa: T201
@@ -79,14 +93,14 @@ def detached(attempt: Path) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def launch(attempt: Path, taken: Callable[[], None] = lambda: None) -> int:
+def launch(attempt: Path, keys: Sequence[bytes], taken: Callable[[], None] = lambda: None) -> int:
     try:
         job = folder.read_job(attempt)
         lock = folder.take(attempt)
         if lock is None:
             return 0
         try:
-            Launcher(attempt, job).run(taken)
+            Launcher(attempt, job, keys).run(taken)
         finally:
             os.close(lock)
     except ValueError as problem:
@@ -99,8 +113,8 @@ def launch(attempt: Path, taken: Callable[[], None] = lambda: None) -> int:
 
 
 class Launcher:
-    def __init__(self, attempt: Path, job: Job) -> None:
-        self.attempt, self.job = attempt, job
+    def __init__(self, attempt: Path, job: Job, keys: Sequence[bytes] = ()) -> None:
+        self.attempt, self.job, self.keys = attempt, job, keys
         self.status = folder.Status.first()
         self.began = time.monotonic()
         self.next_beat = self.began + HEARTBEAT
@@ -108,10 +122,12 @@ class Launcher:
         self.reason: Ending | None = None  # why we ordered the end, if we did
         self.excess = ""  # what was too much
         self.oom_kills = watch.oom_kills()
+        self.leaf: cgroup.Leaf | None = None  # the job's control group
         self.signalled = False
         self.last: Report | None = None  # the reaper's last word
         self.unread = b""
         self.orders = -1
+        self.hub_ends: Callable[[], None] = lambda: None
 
     def run(self, taken: Callable[[], None]) -> None:
         """From the first status to the last."""
@@ -124,7 +140,16 @@ class Launcher:
             self._record(outcome)
 
     def _run(self, temporary: str) -> Outcome:
-        tier = tiers.choose(self.job.sandbox)
+        made = cgroup.make(self.job.limits)
+        self.leaf = made if isinstance(made, cgroup.Leaf) else None
+        try:
+            return self._in_its_tier(temporary)
+        finally:
+            if self.leaf:
+                self.leaf.close()
+
+    def _in_its_tier(self, temporary: str) -> Outcome:
+        tier = tiers.choose(self.job.sandbox, network=self.job.network, held=self.leaf is not None)
         if isinstance(tier, Unprepared):
             return Outcome("unstartable", self.command, detail=tier.reason)
         ready: list[Prepared] = []
@@ -140,8 +165,10 @@ class Launcher:
 
     def _supervise(self, ready: Sequence[Prepared], temporary: str) -> Outcome:
         tree.become_subreaper()
-        logs = [CappedLog(self.attempt / name, self.job.stream_bytes) for name in ("stdout.log", "stderr.log")]
-        reaper, sources = self._fork_reaper(ready, temporary)
+        names, cap = ("stdout.log", "stderr.log"), self.job.stream_bytes
+        logs = [CappedLog(self.attempt / name, cap, self.keys) for name in names]
+        door = self._open_hub() if any(DOOR in made.argv for made in ready) else -1
+        reaper, sources = self._fork_reaper(ready, temporary, door)
         watched: dict[int, int | None] = {reaper: None}
         outputs = dict(zip(("standard output", "standard error"), logs, strict=True))
         wrappers = WRAPPERS if any(made.outer for made in ready) else 0
@@ -165,7 +192,13 @@ class Launcher:
             self.reason, self.excess = "limit", excess
         return dataclasses.replace(self._outcome(seconds, dropped, watched[reaper]), usage=watcher.usage)
 
-    def _fork_reaper(self, ready: Sequence[Prepared], temporary: str) -> tuple[int, list[int]]:
+    def _open_hub(self) -> int:
+        from agent.runners.hub import open_hub  # few jobs need it, and all would wait for it
+
+        self.hub_ends, door = open_hub(self.attempt, self.job.hub)
+        return door
+
+    def _fork_reaper(self, ready: Sequence[Prepared], temporary: str, door: int) -> tuple[int, list[int]]:
         """The reaper's process number and the descriptors to read from: its reports, stdout, stderr."""
         orders, self.orders = os.pipe()
         (reports, their_reports), (out, their_out), (err, their_err) = os.pipe(), os.pipe(), os.pipe()
@@ -174,9 +207,9 @@ class Launcher:
         if reaper == 0:
             for ours in (self.orders, reports, out, err):  # or the orders would never end
                 os.close(ours)
-            pipes = Pipes(orders, their_reports, their_out, their_err)
-            reap_job(self.job, ready, pipes, tidy=lambda: folder.forget_link(temporary))
-        for theirs in (orders, their_reports, their_out, their_err):
+            pipes = Pipes(orders, their_reports, their_out, their_err, door)
+            reap_job(self.job, ready, pipes, lambda: folder.forget_link(temporary), self.leaf)
+        for theirs in (orders, their_reports, their_out, their_err, *([door] if door >= 0 else [])):
             os.close(theirs)
         return reaper, [reports, out, err]
 
@@ -194,6 +227,8 @@ class Launcher:
             if not self.excess and (excess := watcher.look(self.command)):  # it may also be during the grace
                 self.reason, self.excess = self.reason or "limit", excess
                 self._order(AT_ONCE)
+                if self.leaf:
+                    self.leaf.kill()  # the order came first, so the reaper knows why
             if now >= self.next_beat:
                 self._beat()
 
@@ -241,6 +276,7 @@ class Launcher:
         if watched[reaper] is None:
             with contextlib.suppress(ChildProcessError):
                 watched[reaper] = os.waitpid(reaper, 0)[1]
+        self.hub_ends()
         tree.kill_below(watched)  # a reaper that could do its work has left nothing
 
     def _outcome(self, seconds: float, dropped: int, reaper_status: int | None) -> Outcome:
@@ -281,6 +317,9 @@ class Launcher:
         if number == signal.SIGXFSZ and self.job.limits.disk is not None:
             allowed = size(max(self.job.limits.disk, self.job.limits.memory or 0))
             return f"'{report.command}' wrote a file of more than {allowed}, which is the limit; the kernel ended it."
+        if self.leaf and self.leaf.kills_for_memory() and report.exit_code != 0:
+            allowed = size(self.job.limits.memory or 0)
+            return f"'{report.command}' used more memory than the {allowed} that are allowed; the kernel ended it."
         if number == signal.SIGKILL and watch.oom_kills() > self.oom_kills:
             return f"'{report.command}' was killed by the kernel, because this machine or its share of it had no memory left."
         return ""

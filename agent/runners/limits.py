@@ -2,10 +2,10 @@
 
     memory, processes   at every tick of the launcher; more rarely when a look is dear, so that looking takes about 1 %
                         of a core, but at least every 0.5 s. Threads: THREADS_EACH for each process that is allowed
-    disk                a walk takes at most 10 ms of a tick and rests for a second when it is through: 10 % of a core
+    disk, files         a walk takes at most 10 ms of a tick and rests for a second when it is through: 10 % of a core
                         while there are very many files, far less otherwise. Judged once more when the job has ended
     output              at every tick, and when the job has ended
-    open files, the size of one file, no core dumps: by the kernel (`harden`)
+    open files, the size of one file, no core dumps: by the kernel (`harden`), and so are cores, but a job can undo that
 
 Nobody is killed on a guess: memory is added up exactly before a job is found guilty, and a sum of files that took long
 to make must exceed twice in a row, because files come and go meanwhile.
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agent.core.job import Job, Limits
-from agent.runners import tree, watch
+from agent.runners import stored, tree, watch
 from agent.runners.sandbox import OWN, TEMPORARY_FOLDER
 from agent.runners.streams import CappedLog
 
@@ -77,18 +77,19 @@ class Meter:
 class Walk:
     """The sum of what a job stores, again and again, a slice at a time."""
 
-    def __init__(self, folders: Sequence[str], limit: int | None) -> None:
-        self.folders, self.limit = folders, limit
-        self.peak = 0
+    def __init__(self, folders: Sequence[str], limits: Limits) -> None:
+        self.folders, self.limits = folders, limits
+        self.peak, self.names = 0, 0  # bytes and names, the most so far
         self.held = 0  # bytes in files in memory, by the last walk that came to its end
         self.due = time.monotonic() + FIRST
         self.suspect = False  # the last walk found too much, but took long
-        self.sum, self.slices = watch.Stored(), 0
+        self.closed = self.hides = False  # in the last walk a folder was kept closed; in the last two
+        self.sum, self.slices = stored.Stored(), 0
         self.steps: Iterator[None] | None = None
 
     def begin(self, pids: Sequence[int]) -> None:
-        self.sum, self.slices = watch.Stored(), 0
-        self.steps = watch.store(self.folders, pids, self.sum)
+        self.sum, self.slices = stored.Stored(), 0
+        self.steps = stored.store(self.folders, pids, self.sum)
 
     def go_on(self, pids: Sequence[int], now: float) -> bool:
         """Walk for one slice; whether the limit is certainly exceeded."""
@@ -98,16 +99,31 @@ class Walk:
             self.begin(pids)
         self.slices += 1
         through = self.step(SLICE)
-        if self.limit is not None and self.sum.disk > self.limit:
+        if self.excess():
             if self.suspect or self.slices <= SWIFT:
-                self.peak = max(self.peak, self.sum.disk)
+                self._note()
                 return True
             self.suspect = True
             self.begin(pids)
         elif through:
             self.suspect, self.steps, self.due = False, None, now + REST
-            self.held, self.peak = self.sum.memory, max(self.peak, self.sum.disk)
-        return False
+            self.held = self.sum.memory
+            self._note()
+            self.closed, self.hides = self.sum.closed, self.closed and self.sum.closed
+        return self.hides
+
+    def excess(self) -> str:
+        """What the walk under way, or the last one, has found too much of."""
+        if self.limits.disk is not None and self.sum.disk > self.limits.disk:
+            return f"filled {size(self.sum.disk)} of disk; {size(self.limits.disk)} are allowed"
+        if self.sum.names > self.limits.files:
+            return f"made more than {self.limits.files} files; {self.limits.files} are allowed"
+        if self.hides:
+            return "closed folders again and again, so that what it stores cannot be counted"
+        return ""
+
+    def _note(self) -> None:
+        self.peak, self.names = max(self.peak, self.sum.disk), max(self.names, self.sum.names)
 
     def step(self, seconds: float) -> bool:
         """Go on for so long; is the walk through?"""
@@ -115,12 +131,12 @@ class Walk:
         end = time.perf_counter() + seconds
         return all(time.perf_counter() < end for _ in self.steps)
 
-    def at_the_end(self) -> bool:
-        """One whole walk, now that nothing of the job is alive; whether the limit is exceeded."""
+    def at_the_end(self) -> str:
+        """One whole walk, now that nothing of the job is alive; what is too much."""
         self.begin(())
         self.step(LAST_LOOK)
-        self.peak = max(self.peak, self.sum.disk)
-        return self.limit is not None and self.sum.disk > self.limit
+        self._note()
+        return self.excess()
 
 
 class Watcher:
@@ -128,7 +144,7 @@ class Watcher:
 
     def __init__(self, job: Job, attempt: Path, root: int, outputs: Mapping[str, CappedLog], wrappers: int = 0) -> None:
         self.limits, self.root, self.outputs, self.wrappers = job.limits, root, outputs, wrappers
-        self.memory, self.disk = Meter(job.limits.memory), Walk(roots(job, attempt), job.limits.disk)
+        self.memory, self.disk = Meter(job.limits.memory), Walk(roots(job, attempt), job.limits)
         self.seen: list[watch.Seen] = []
         self.processes = 0  # the most so far
         self.due = 0.0
@@ -136,7 +152,7 @@ class Watcher:
     @property
     def usage(self) -> dict[str, float]:
         output = sum(log.total for log in self.outputs.values())
-        used: dict[str, float] = {"disk": self.disk.peak, "output": output}
+        used: dict[str, float] = {"disk": self.disk.peak, "files": self.disk.names, "output": output}
         return used | ({"memory": self.memory.peak, "processes": self.processes} if tree.LINUX else {})
 
     def look(self, command: str) -> str:
@@ -148,13 +164,13 @@ class Watcher:
             found = self._tree(now)
             self.due = now + min(LONGEST_PAUSE, SHARE * (time.process_time() - began))
         if not found and self.disk.go_on([one.pid for one in self.seen], now):
-            found = self._disk()
+            found = self.disk.excess()
         return f"'{command}' {found}" if found else ""
 
     def last_look(self, command: str) -> str:
         """The same when nothing of the job is alive any more and all of its output has been read."""
         too_full = self.disk.at_the_end()
-        found = self._output() or (self._disk() if too_full else "")
+        found = self._output() or too_full
         return f"'{command}' {found}" if found else ""
 
     def _output(self) -> str:
@@ -162,9 +178,6 @@ class Watcher:
             if log.total > self.limits.output:
                 return f"wrote {size(log.total)} to {name}; {size(self.limits.output)} are allowed"
         return ""
-
-    def _disk(self) -> str:
-        return f"filled {size(self.disk.sum.disk)} of disk; {size(self.limits.disk or 0)} are allowed"
 
     def _tree(self, now: float) -> str:
         most = self.limits.processes
@@ -208,10 +221,20 @@ def harden(limits: Limits) -> None:
     The largest file is as large as the disk or the memory allows: shared memory is made of files, too. The number of
     processes counts per user, not per job, and is left to the sandbox; a limit of addresses would break CUDA.
     """
+    pin(limits.cpus)
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, limits.open_files)
     if limits.disk is not None:
         _lower(resource.RLIMIT_FSIZE, max(limits.disk, limits.memory or 0))
+
+
+def pin(cpus: int | None) -> None:
+    """Neighbouring cores of those that we may use, from one that chance chooses: other jobs do not pile up on the same."""
+    if cpus is None or not hasattr(os, "sched_setaffinity"):
+        return
+    ours = sorted(os.sched_getaffinity(0))
+    first = int.from_bytes(os.urandom(4), "big")
+    os.sched_setaffinity(0, {ours[(first + number) % len(ours)] for number in range(min(cpus, len(ours)))})
 
 
 def _lower(which: int, wanted: int) -> None:

@@ -13,10 +13,11 @@ import sys
 import time
 from pathlib import Path
 
+from agent.core import redact
 from agent.core.errors import InfrastructureError
 from agent.core.job import PROGRESS_FILE, Outcome, Running, Sight
 from agent.runners import folder, tree
-from agent.runners.launcher import DETACH
+from agent.runners.launcher import DETACH, KEYS
 from agent.runners.sandbox import scrubbed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,13 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+def _asked_for(attempt: Path) -> tuple[str, ...]:
+    try:
+        return folder.read_job(attempt).inherit
+    except ValueError:  # the launcher will say so
+        return ()
+
+
 class LocalRunner:
     """core.ports.Runner on this machine."""
 
@@ -39,14 +47,14 @@ class LocalRunner:
         if folder.is_taken(attempt):
             return
         log = attempt / folder.LAUNCHER_LOG
-        command = [sys.executable, "-I", "-S", "-c", BOOTSTRAP, str(ROOT), DETACH, str(attempt)]
+        command = [sys.executable, "-I", "-S", "-c", BOOTSTRAP, str(ROOT), DETACH, KEYS, str(attempt)]
         try:
             with log.open("ab") as standard_error:
                 process = subprocess.run(  # no time-out: it has its own, and Python would poll for it
                     command,
                     cwd="/",
-                    env=scrubbed(os.environ),  # no key may be read from /proc/PID/environ of the launcher
-                    stdin=subprocess.DEVNULL,
+                    env=scrubbed(os.environ, _asked_for(attempt)),  # or keys could be read from its /proc/PID/environ
+                    input=b"\0".join(redact.values(os.environ)),  # what it keeps out of the logs
                     stdout=subprocess.DEVNULL,
                     stderr=standard_error,
                 )

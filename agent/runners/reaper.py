@@ -25,8 +25,9 @@ from typing import Any
 
 from agent.core.job import Command, Job
 from agent.runners import tree
+from agent.runners.cgroup import Leaf
 from agent.runners.limits import harden
-from agent.runners.sandbox import Prepared, filter_descriptor
+from agent.runners.sandbox import Prepared, descriptors
 
 GENTLY, AT_ONCE = b"g", b"k"
 _FATAL = (
@@ -49,6 +50,7 @@ class Pipes:
     reports: int
     stdout: int
     stderr: int
+    door: int = -1  # to the proxy, for a sandbox with a way out
 
 
 @dataclass(frozen=True)
@@ -73,17 +75,19 @@ class Report:
         return Report(**{**data, "unlinked": tuple(data["unlinked"])})
 
 
-def reap_job(job: Job, prepared: Sequence[Prepared], pipes: Pipes, tidy: Callable[[], None]) -> None:
+def reap_job(
+    job: Job, prepared: Sequence[Prepared], pipes: Pipes, tidy: Callable[[], None], leaf: Leaf | None = None
+) -> None:
     """The reaper's whole life. Does not return: the caller's stack belongs to the launcher.
 
     `tidy` is called when nothing is alive any more: the launcher may not be there to do it.
     """
-    status = 1
+    status, launcher = 1, os.getppid()
     try:
         os.setsid()
         tree.become_subreaper()
         harden(job.limits)
-        Reaper(job, prepared, pipes).run()
+        Reaper(job, prepared, pipes, leaf).run()
         status = 0
     except BrokenPipeError:  # the launcher died while we were telling it something
         pass
@@ -91,13 +95,15 @@ def reap_job(job: Job, prepared: Sequence[Prepared], pipes: Pipes, tidy: Callabl
         traceback.print_exc()
     finally:
         tree.kill_below({})
+        if leaf and os.getppid() != launcher:  # it is dead, and cannot do it
+            leaf.close()
         tidy()
         os._exit(status)
 
 
 class Reaper:
-    def __init__(self, job: Job, prepared: Sequence[Prepared], pipes: Pipes) -> None:
-        self.job, self.prepared, self.pipes = job, prepared, pipes
+    def __init__(self, job: Job, prepared: Sequence[Prepared], pipes: Pipes, leaf: Leaf | None) -> None:
+        self.job, self.prepared, self.pipes, self.leaf = job, prepared, pipes, leaf
         self.wakeup = _wake_on_signals()
         self.unlinked: list[str] = []
         self.ordered = self.at_once = self.deaf = False  # the last: the pipe has ended
@@ -140,7 +146,7 @@ class Reaper:
         )
 
     def _start(self, ready: Prepared) -> subprocess.Popen[bytes]:
-        with filter_descriptor(ready) as (argv, descriptors):
+        with descriptors(ready, self.pipes.door) as (argv, inherited):
             return subprocess.Popen(
                 argv,
                 cwd=self.job.cwd,
@@ -149,7 +155,8 @@ class Reaper:
                 stdout=self.pipes.stdout,
                 stderr=self.pipes.stderr,
                 start_new_session=True,
-                pass_fds=descriptors,
+                pass_fds=inherited,
+                preexec_fn=self.leaf.enter if self.leaf else None,  # noqa: PLW1509  there is one thread here
             )
 
     def _ordered_to_end(self, timeout: float | None) -> bool:

@@ -4,6 +4,7 @@
 
     bwrap     bubblewrap: an own file system, own processes, own network (bubblewrap.py)
     landlock  Landlock and seccomp: files by rules, no sockets but Unix ones (guard.py)
+    seatbelt  macOS: files by name, no network (seatbelt.py; not tested)
     wrapper   the template's own container; what it isolates is its affair
     none      NOTHING IS ISOLATED: the job can read the user's files, write outside the study, use the network
 
@@ -14,12 +15,13 @@ passed on, none of which normally holds a secret. docs/security.md says what eac
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import glob
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,13 @@ CHECKPOINT_FOLDER = "checkpoint"
 OWN = (HOME_FOLDER, CHECKPOINT_FOLDER, PROGRESS_FILE)  # of an attempt's folder, what its job may write
 _THREADS, _THREADS_EACH = 1024, 64
 SECCOMP = "{seccomp}"  # in an argv: the number of the descriptor that holds `Prepared.seccomp`
+DOOR = "{door}"  # in an argv: the number of the descriptor that leads to hub.py
+DOORWAY = str(Path(__file__).resolve().with_name("doorway.py"))
+PROXY_PORT = 3128  # on the sandbox's own loopback
+NO_HUB = (
+    'network = "hub" needs bubblewrap, for no other sandbox tells one host from another; install bubblewrap, or let the '
+    'template fetch what it needs by prefetch and leave network = "none"'
+)
 
 # Names, not patterns: NVIDIA_* would let NVIDIA_API_KEY through, SLURM_* the keys of some plug-ins.
 INHERITED = frozenset(
@@ -67,15 +76,16 @@ class Unprepared:
     reason: str
 
 
-def scrubbed(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The harmless part of an environment."""
-    return {name: value for name, value in inherited.items() if name in INHERITED or name.startswith("LC_")}
+def scrubbed(inherited: Mapping[str, str], more: Collection[str] = ()) -> dict[str, str]:
+    """The harmless part of an environment, and the variables that are asked for by name."""
+    return {n: value for n, value in inherited.items() if n in INHERITED or n.startswith("LC_") or n in more}
 
 
 def environment(job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str = "") -> dict[str, str]:
-    """Harmless inherited variables, then the job's own, then what no job may choose."""
+    """Threads for the cores it has, harmless inherited variables, the job's own, then what no job may choose."""
     return {
-        **scrubbed(inherited),
+        **_threads(job.limits.cpus),
+        **scrubbed(inherited, job.inherit),
         **job.env,
         "HOME": str(attempt / HOME_FOLDER),  # ~/.cache, ~/.config and all XDG defaults follow it
         "TMPDIR": temporary or str(attempt / TEMPORARY_FOLDER),
@@ -83,6 +93,13 @@ def environment(job: Job, attempt: Path, inherited: Mapping[str, str], temporary
         "PYTHONUNBUFFERED": "1",  # or the last lines before a kill would be lost
         "AI_SCIENTIST_PROGRESS": str(attempt / PROGRESS_FILE),
     }
+
+
+def _threads(cpus: int | None) -> dict[str, str]:
+    if cpus is None:
+        return {}
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"OMP_NUM_THREADS": str(min(cpus, there))}  # MKL, OpenBLAS and torch follow it
 
 
 def prepare(
@@ -93,6 +110,8 @@ def prepare(
         return Prepared(command.argv, environment(job, attempt, inherited, temporary))
     if tier == "bwrap":
         return _in_bubblewrap(command, job, attempt, inherited)
+    if tier == "seatbelt":
+        return _in_seatbelt(command, job, attempt, inherited, temporary)
     if tier == "landlock":
         return _guarded(command, job, attempt, inherited, temporary)
     return Unprepared(f"The sandbox '{tier}' is not known here.")
@@ -112,15 +131,23 @@ def _in_bubblewrap(command: Command, job: Job, attempt: Path, inherited: Mapping
         gpus=_gpus(),
         network=job.network == "host",
     )
-    program = find_bubblewrap(inherited)
-    argv = bubblewrap.command_line(program, walls, job.cwd, _limited(command.argv, job.limits))
+    program, inner = find_bubblewrap(inherited), _limited(command.argv, job.limits)
     env = environment(job, attempt, inherited, bubblewrap.SHORT_TEMPORARY)
+    if job.network == "hub":
+        walls = dataclasses.replace(walls, readable=(*walls.readable, *_doorway()))
+        inner = (os.path.realpath(sys.executable), "-I", "-S", DOORWAY, DOOR, str(PROXY_PORT), "--", *inner)
+        env |= dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://127.0.0.1:{PROXY_PORT}")
+    argv = bubblewrap.command_line(program, walls, job.cwd, inner)
     return Prepared(argv, env, syscalls.program(os.uname().machine, "all"), outer=True)
 
 
-def _guarded(command: Command, job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str) -> Prepared:
+def _guarded(
+    command: Command, job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str
+) -> Prepared | Unprepared:
     from agent.runners import guard
 
+    if job.network == "hub":
+        return Unprepared(f"{NO_HUB}.")
     shared = os.path.realpath("/dev/shm")
     writable = [*command.reach.writable, *_own(attempt), str(attempt / TEMPORARY_FOLDER), shared]
     limits = {
@@ -142,6 +169,32 @@ def _guarded(command: Command, job: Job, attempt: Path, inherited: Mapping[str, 
     return Prepared(argv, environment(job, attempt, inherited, temporary))
 
 
+def _in_seatbelt(
+    command: Command, job: Job, attempt: Path, inherited: Mapping[str, str], temporary: str
+) -> Prepared | Unprepared:
+    from agent.runners import seatbelt
+
+    if job.network == "hub":
+        return Unprepared(f"{NO_HUB}.")
+    reach, real = command.reach, os.path.realpath
+    walls = seatbelt.Walls(
+        readable=tuple(map(real, reach.readable)),
+        hidden=tuple(map(real, reach.hidden)),
+        writable=tuple(map(real, (*reach.writable, *_own(attempt), str(attempt / TEMPORARY_FOLDER)))),
+        network=job.network == "host",
+    )
+    try:
+        argv = seatbelt.command_line(walls, command.argv)
+    except ValueError as problem:
+        return Unprepared(f"{problem}.")
+    return Prepared(argv, environment(job, attempt, inherited, temporary))
+
+
+def _doorway() -> list[str]:
+    """doorway.py, and this program's own Python, which runs it."""
+    return [DOORWAY, *({sys.base_prefix, sys.base_exec_prefix} - set(bubblewrap.SYSTEM))]
+
+
 def _own(attempt: Path) -> list[str]:
     return [str(attempt / name) for name in OWN if (attempt / name).exists()]
 
@@ -150,7 +203,12 @@ def _limited(argv: tuple[str, ...], limits: Limits) -> tuple[str, ...]:
     """A bomb's last bound, should the watch be too slow. It counts threads, per user namespace, so it is set inside."""
     if limits.processes is None or not Path("/usr/bin/prlimit").exists():
         return argv
-    return ("/usr/bin/prlimit", f"--nproc={max(_THREADS, limits.processes * _THREADS_EACH)}", "--", *argv)
+    return ("/usr/bin/prlimit", f"--nproc={most_threads(limits.processes)}", "--", *argv)
+
+
+def most_threads(processes: int) -> int:
+    """Where a bound of the kernel counts threads: far more than so many honest processes have."""
+    return max(_THREADS, processes * _THREADS_EACH)
 
 
 def find_bubblewrap(inherited: Mapping[str, str]) -> str:
@@ -166,15 +224,16 @@ def _half_of_memory() -> int:
 
 
 @contextlib.contextmanager
-def filter_descriptor(made: Prepared) -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
-    """The command line with its descriptor's number, and the descriptors that the program must inherit."""
-    if not made.seccomp:
-        yield made.argv, ()
-        return
-    descriptor = os.memfd_create("seccomp", 0)
+def descriptors(made: Prepared, door: int = -1) -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
+    """The command line with its descriptors' numbers, and the descriptors that the program must inherit."""
+    numbers = {DOOR: door} if DOOR in made.argv else {}
+    if made.seccomp:
+        numbers[SECCOMP] = os.memfd_create("seccomp", 0)
     try:
-        os.write(descriptor, made.seccomp)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        yield tuple(str(descriptor) if word == SECCOMP else word for word in made.argv), (descriptor,)
+        if made.seccomp:
+            os.write(numbers[SECCOMP], made.seccomp)
+            os.lseek(numbers[SECCOMP], 0, os.SEEK_SET)
+        yield tuple(str(numbers.get(word, word)) for word in made.argv), tuple(numbers.values())
     finally:
-        os.close(descriptor)
+        if made.seccomp:
+            os.close(numbers[SECCOMP])

@@ -1,4 +1,4 @@
-"""What a tree of processes uses: memory, processes and disk, read from /proc and from the folders it may write.
+"""What a tree of processes uses: memory and processes, read from /proc. What it stores is in stored.py.
 
 Memory of a process is what it took from the machine and can only be freed by ending it: anonymous pages, swapped ones
 too, and shared memory. Pages of files do not count; the kernel can drop them. There are two ways to add it up:
@@ -6,40 +6,27 @@ too, and shared memory. Pages of files do not count; the kernel can drop them. T
     quick   /proc/PID/status, 14 µs. Pages that processes share (a fork, shared memory) count in each: an upper bound
     exact   /proc/PID/smaps_rollup, 0.1 ms and about 18 ms for each GB of small pages. Each page counts once
 
-Disk is st_blocks: a sparse file counts what it uses, a file with several names once, a link not at all. Files that
-were deleted while the job holds them open for writing are found in /proc/PID/fd.
-
-Limits: Linux (disk: everywhere). Not seen are: memory of a GPU, hugetlbfs and the kernel's own; files in the machine's
-/dev/shm that no process of the job has open or mapped; what a job hides in a folder that it made unreadable for its
-own user; files without blocks (empty, or tiny on some file systems). A process that is reparented during a look may be
-missed by that look. The numbers of /proc/PID/status may be off by some MB on machines with many cores.
+Limits: Linux. Not seen are memory of a GPU, hugetlbfs and the kernel's own. A process that is reparented during a look
+may be missed by that look. The numbers of /proc/PID/status may be off by some MB on machines with many cores.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import re
-import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from agent.runners import tree
 
 KIB = 1024
-SMALLEST_FOLDER = 4096  # what a folder counts at least: a million of them must not be free
-LONGEST_NAME = 3500  # bytes of a path that the kernel takes at once (4096), with some room
-PIECE = 128  # files between two chances to pause
 KCMP_VM = 1
 KCMP = {"x86_64": 312, "aarch64": 272}.get(os.uname().machine)
 
 _LIBC = ctypes.CDLL(None)
 _STATUS = re.compile(rb"^(PPid|VmSwap|RssAnon|RssShmem|Threads):\s+(\d+)", re.MULTILINE)
 _ROLLUP = re.compile(rb"^(Pss|Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+)", re.MULTILINE)
-_TMPFS = re.compile(rb"^\d+ \d+ (\d+):(\d+) \S+ (\S+) .*? - tmpfs ", re.MULTILINE)
-_ESCAPED = re.compile(rb"\\(\d{3})")
 
 
 class Seen(NamedTuple):
@@ -71,7 +58,7 @@ def below(root: int, most: int | None = None, lists: bool = tree.HAS_LISTS) -> l
 
 
 def _look_at(pid: int) -> Seen | None:
-    numbers = dict(_STATUS.findall(_read(f"/proc/{pid}/status")))
+    numbers = dict(_STATUS.findall(read(f"/proc/{pid}/status")))
     if not numbers:
         return None  # ended while we looked
     size = {name: int(number) * KIB for name, number in numbers.items()}
@@ -113,7 +100,7 @@ def exact(processes: Iterable[Seen], held: int = 0, limit: int | None = None) ->
 
 
 def _proportional(seen: Seen) -> tuple[int, int]:
-    size = {name: int(kib) * KIB for name, kib in _ROLLUP.findall(_read(f"/proc/{seen.pid}/smaps_rollup"))}
+    size = {name: int(kib) * KIB for name, kib in _ROLLUP.findall(read(f"/proc/{seen.pid}/smaps_rollup"))}
     if b"Pss_Anon" in size:
         return size[b"Pss_Anon"] + size.get(b"SwapPss", 0), size.get(b"Pss_Shmem", 0)
     if b"Pss" in size:  # Linux before 5.4: pages of files are in it
@@ -129,168 +116,13 @@ def _same_memory(one: Seen, other: Seen) -> bool:
     return bool(_LIBC.syscall(KCMP, one.pid, other.pid, KCMP_VM, 0, 0) == 0)
 
 
-class Stored:
-    """A sum in the making."""
-
-    def __init__(self) -> None:
-        self.disk = 0
-        self.memory = 0  # in files that live in memory and that the job holds open, or in tmpfs of its own
-        self.files: set[tuple[int, int]] = set()  # that have several names or holders, and were counted
-
-
-def store(roots: Sequence[str], processes: Sequence[int], into: Stored) -> Iterator[None]:
-    """Add up all that the job stores, with a chance to pause after each step."""
-    yield from _folders(roots, into)
-    if processes:
-        yield from _held(processes, {_device(root) for root in roots}, into)
-
-
-def _folders(roots: Sequence[str], into: Stored) -> Iterator[None]:
-    waiting = []
-    for root in map(os.fsencode, roots):
-        with contextlib.suppress(OSError):
-            info = os.lstat(root)
-            _count(info, into)
-            if stat.S_ISDIR(info.st_mode):
-                waiting.append(root)
-    while waiting:
-        path = waiting.pop()
-        with contextlib.suppress(OSError), _opened(path) as folder, os.scandir(folder) as entries:
-            for number, entry in enumerate(entries):
-                if number % PIECE == 0:
-                    yield
-                with contextlib.suppress(OSError):
-                    _count(entry.stat(follow_symlinks=False), into)
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(path + b"/" + os.fsencode(entry.name))
-        yield
-
-
-def _count(info: os.stat_result, into: Stored) -> None:
-    size = info.st_blocks * 512
-    if stat.S_ISDIR(info.st_mode):
-        size = max(size, SMALLEST_FOLDER)
-    elif info.st_nlink > 1:
-        if (info.st_dev, info.st_ino) in into.files:
-            return
-        into.files.add((info.st_dev, info.st_ino))
-    into.disk += size
-
-
-@contextlib.contextmanager
-def _opened(path: bytes) -> Iterator[int]:
-    """A folder's descriptor, however long its path is; never through a link as last part."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    *firsts, last = _pieces(path)
-    at: int | None = None
-    for piece in [*firsts, last]:
-        try:
-            deeper = os.open(piece, flags, dir_fd=at)
-        finally:
-            if at is not None:
-                os.close(at)
-        at = deeper
-    assert at is not None
-    try:
-        yield at
-    finally:
-        os.close(at)
-
-
-def _pieces(path: bytes) -> list[bytes]:
-    pieces = []
-    while len(path) > LONGEST_NAME:
-        cut = path.rindex(b"/", 1, LONGEST_NAME)
-        pieces.append(path[:cut])
-        path = path[cut + 1 :]
-    return [*pieces, path]
-
-
-def _held(processes: Iterable[int], disks: Collection[int], into: Stored) -> Iterator[None]:
-    """Deleted files that are open for writing, files in memory that are open, and tmpfs of the job's own."""
-    in_memory = {*(device for device, _ in _tmpfs("self")), _device("/dev/shm"), _anonymous_device()} - {*disks, 0}
-    spaces, known = {_namespace("self")}, {device for device, _ in _tmpfs("self")}
-    for pid in processes:
-        if (space := _namespace(pid)) and space not in spaces:
-            spaces.add(space)
-            for device, where in _tmpfs(pid):
-                if device not in known:
-                    known.add(device)
-                    into.memory += _filled(f"/proc/{pid}/root".encode() + where)
-        with contextlib.suppress(OSError):
-            for number, name in enumerate(os.listdir(f"/proc/{pid}/fd")):  # noqa: PTH208
-                if number % PIECE == 0:
-                    yield
-                with contextlib.suppress(OSError):
-                    _count_held(f"/proc/{pid}/fd/{name}", in_memory, into)
-        yield
-
-
-def _count_held(link: str, in_memory: Collection[int], into: Stored) -> None:
-    info = os.stat(link)  # noqa: PTH116  thousands of them
-    key = (info.st_dev, info.st_ino)
-    if not stat.S_ISREG(info.st_mode) or key in into.files:
-        return
-    if info.st_dev in in_memory:
-        into.files.add(key)
-        into.memory += info.st_blocks * 512
-    elif info.st_nlink == 0 and os.lstat(link).st_mode & stat.S_IWUSR:  # of the link: opened for writing
-        into.files.add(key)
-        into.disk += info.st_blocks * 512
-
-
-def _tmpfs(process: int | str) -> list[tuple[int, bytes]]:
-    found = _TMPFS.findall(_read(f"/proc/{process}/mountinfo"))
-    return [(os.makedev(int(major), int(minor)), _ESCAPED.sub(_unescaped, where)) for major, minor, where in found]
-
-
-def _unescaped(match: re.Match[bytes]) -> bytes:
-    return bytes([int(match[1], 8) & 255])
-
-
-def _filled(path: bytes) -> int:
-    try:
-        info = os.statvfs(path)
-    except OSError:
-        return 0
-    return (info.f_blocks - info.f_bfree) * info.f_frsize
-
-
-def _namespace(process: int | str) -> str:
-    try:
-        return str(Path(f"/proc/{process}/ns/mnt").readlink())
-    except OSError:
-        return ""
-
-
-def _device(path: str) -> int:
-    try:
-        return Path(path).stat().st_dev
-    except OSError:
-        return 0
-
-
-def _anonymous_device() -> int:
-    """Where the kernel keeps files that were made by memfd_create; 0 elsewhere than on Linux."""
-    if not hasattr(os, "memfd_create"):
-        return 0
-    try:
-        descriptor = os.memfd_create("probe")
-    except OSError:
-        return 0
-    try:
-        return os.fstat(descriptor).st_dev
-    finally:
-        os.close(descriptor)
-
-
 def oom_kills() -> int:
     """How often the kernel has killed for want of memory, on this machine, since it started; 0 if it does not say."""
-    found = re.search(rb"^oom_kill (\d+)", _read("/proc/vmstat"), re.MULTILINE)
+    found = re.search(rb"^oom_kill (\d+)", read("/proc/vmstat"), re.MULTILINE)
     return int(found[1]) if found else 0
 
 
-def _read(path: str) -> bytes:
+def read(path: str) -> bytes:
     """b"" when it is gone, or not for us."""
     try:
         with open(path, "rb", 0) as file:  # noqa: PTH123  a third of the time

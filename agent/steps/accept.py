@@ -9,7 +9,7 @@ from agent.core import events as e
 from agent.core.result import Result
 from agent.core.state import Run
 from agent.runners import folder
-from agent.steps import baselines
+from agent.steps import baselines, prefetch
 from agent.steps.desk import Desk
 from agent.steps.papers import kept_texts
 from agent.store import files
@@ -35,6 +35,7 @@ def accept(
             seconds=round(seconds, 3),
             source=source,
             warnings=warnings,
+            protocol=prefetch.protocol(desk),
         )
 
     if attempt:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.core.result import Result, parse_result
+from agent.steps import prefetch
 from agent.steps.desk import Desk
 from agent.store import files
 
@@ -142,6 +143,7 @@ def _entry(desk: Desk, run: str) -> Path:
         "profile": desk.state.profile,
         "seeds": profile.seeds.baseline,
         "interpreter": desk.machine,
+        **prefetch.protocol(desk),
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
     name = "classic" if template.classic else template.name  # a study of a classic one has named it after itself

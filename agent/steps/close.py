@@ -12,6 +12,7 @@ from agent.core.digest import primary_metric
 from agent.core.errors import InputProblem
 from agent.core.policy import CloseRun, Conclude, FreezePlan
 from agent.core.text import did_you_mean
+from agent.steps import prefetch
 from agent.steps.desk import Desk
 from agent.steps.edit import with_experiment_of
 from agent.steps.launch import put_output_aside
@@ -36,6 +37,7 @@ def freeze_plan(desk: Desk, action: FreezePlan) -> Iterator[e.Event]:
         "profile": desk.state.profile,
         "seeds": desk.profile.seeds.model_dump(),
         "max_runs": settings.max_runs,
+        **prefetch.protocol(desk),
         "stop": "ALL_COMPLETED, the number of runs, cost or time",
     }
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()

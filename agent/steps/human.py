@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from agent.core import events as e
 from agent.core.errors import InputProblem
 from agent.core.policy import Settle
+from agent.core.redact import without
+from agent.core.text import printable
 from agent.steps.desk import Desk
 from agent.store import catalog
 from agent.store.workspace import Drift
@@ -39,6 +42,13 @@ def answer(desk: Desk, take: bool, stash: bool) -> Iterator[e.Event]:
     elif take and drift.links:
         links = ", ".join(drift.links)
         raise InputProblem(f"{links}: a study cannot hold symbolic links", "Put the file itself there, or `--stash`.")
+    elif take and (
+        told := [name for name, text in drift.changes.items() if text and without(text, os.environ) != text]
+    ):
+        names = printable(", ".join(sorted(told)))
+        raise InputProblem(
+            f"{names}: a key of your environment stands in it", "Read it from the environment, or `--stash`."
+        )
     elif take:
         message = f"By hand: {', '.join(drift.files)}"
         head = desk.workspace.commit(state.head, drift.changes, message, desk.now(), desk.workspace.identity())

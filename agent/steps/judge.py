@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from agent.core.triage import CODER, Blame, Case, blame
 from agent.steps.accept import accept
 from agent.steps.desk import Desk
 from agent.store import files
+from agent.store.sweep import sweep
 
 _RESULTS_LONGEST = 10_000_000
 
@@ -27,10 +29,10 @@ def judge(desk: Desk, action: Judge) -> Iterator[e.Event]:
     attempt = run.attempt
     assert attempt is not None and attempt.outcome is not None
     outcome = Outcome.from_json(attempt.outcome)
-    touched, strays = _side_effects(desk, run, attempt)
+    touched, strays, told = _side_effects(desk, run, attempt)
     result = _result(desk, run) if outcome.ok and not touched else []
     if isinstance(result, Result):
-        warnings = tuple(_warnings(outcome, strays))
+        warnings = tuple(_warnings(outcome, strays, told))
         yield accept(desk, run.name, attempt.number, result, outcome.seconds, "", warnings)
         return
     why = blame(_case(desk, run, attempt, outcome, result, touched))
@@ -72,10 +74,11 @@ def _result(desk: Desk, run: Run) -> Result | list[str]:
     return result
 
 
-def _side_effects(desk: Desk, run: Run, attempt: Attempt) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Frozen files that are not what they were, and files left outside run_i/.
+def _side_effects(desk: Desk, run: Run, attempt: Attempt) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Frozen files that are not what they were, files left outside run_i/, and files that held a key.
 
-    Both are copied or moved to the attempt folder first, so that judging again after a crash finds the same.
+    The first two are copied or moved to the attempt folder, so that judging again after a crash finds the same. From
+    everything that the job wrote, keys are taken out before it is read.
     Changes of editable files are a person's, and are dealt with before the next step.
     """
     own = desk.layout.attempt(run.name, attempt.number)
@@ -87,7 +90,8 @@ def _side_effects(desk: Desk, run: Run, attempt: Attempt) -> tuple[tuple[str, ..
     for name, content in desk.workspace.drift(desk.state.head).changes.items():
         if name in tracked and not desk.template.may_edit(name):
             files.write(own / "touched" / name, content if content is not None else b"")
-    return _names(own / "touched"), _names(own / "strays")
+    told = [name for folder in (desk.layout.output(run.name), own) for name in sweep(folder, os.environ)]
+    return _names(own / "touched"), _names(own / "strays"), tuple(told)
 
 
 def _names(root: Path) -> tuple[str, ...]:
@@ -102,12 +106,14 @@ def _put_back(desk: Desk, run: Run, attempt: Attempt, touched: tuple[str, ...]) 
         desk.workspace.restore(desk.state.head, touched, aside)
 
 
-def _warnings(outcome: Outcome, strays: tuple[str, ...]) -> list[str]:
+def _warnings(outcome: Outcome, strays: tuple[str, ...], told: tuple[str, ...]) -> list[str]:
     said = []
     if strays:
         said.append(
             f"the run left files outside its folder; they were moved to its attempt folder: {printable(', '.join(strays[:5]))}"
         )
+    if told:
+        said.append(f"keys of your environment were taken out of {', '.join(told[:5])}; the run could read them")
     if outcome.unlinked:
         said.append(f"{', '.join(outcome.unlinked)} was written before the evaluation and was removed")
     if outcome.dropped_bytes:

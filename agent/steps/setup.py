@@ -42,7 +42,8 @@ def create(idea: Idea, loaded: LoadedTemplate, settings: Settings, now: Callable
         journal = Journal(Layout(temporary).journal, now)
         journal.append(
             e.StudyCreated(name=name, version=__version__, head=head, profile=profile,
-                           template_sha256=loaded.sha256, baselines=(first, *others))
+                           template_sha256=loaded.sha256, baselines=(first, *others),
+                           prefetch=loaded.template.environment.prefetch)
         )  # fmt: skip
         journal.close()
         temporary.rename(results / name)

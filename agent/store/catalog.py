@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.core import prefetch
 from agent.core.errors import InputProblem
 from agent.core.fold import fold
 from agent.core.idea import Idea, choose_idea, parse_idea
@@ -208,6 +209,8 @@ def _all_there(template: Template, files: dict[str, bytes], folder: Path) -> Non
             files[name].decode("utf-8")
         except UnicodeDecodeError:
             problems.append(f"{name}: editable, but not UTF-8 text")
+    if fetcher := template.environment.prefetch:
+        problems += [said] if (said := prefetch.problem_with(fetcher, files, template.may_edit)) else []
     if not any(template.may_edit(name) for name in files):
         problems.append("editable: no file of the template matches")
     if problems:

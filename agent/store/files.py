@@ -1,4 +1,7 @@
-"""Writing so that a reader or a crash never sees half a file."""
+"""Writing so that a reader or a crash never sees half a file, and nobody a key of the environment.
+
+Texts are written without keys; bytes as they are, because they are copies of what was committed without any.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+from agent.core.redact import without
+
 
 def write(path: Path, content: str | bytes, staging: Path | None = None) -> None:
     """Replace `path` atomically and durably. What a crash leaves half-written stays in `staging`, on the same disk."""
     staging = staging or path.parent
     for folder in (path.parent, staging):
         folder.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
+    data = without(content, os.environ).encode() if isinstance(content, str) else content
     temporary = staging / f".{path.name}.{os.getpid()}.new"
     try:
         with temporary.open("wb") as stream:

@@ -1,4 +1,4 @@
-"""The journal: one JSON object a line, append-only, one writer.
+"""The journal: one JSON object a line, append-only, one writer, no key of the environment.
 
 A line counts once its newline is on disk: `append` is one `os.write` and one `fdatasync`. A torn last line is ignored
 by readers and cut off by the next writer. A damaged line anywhere else is an error: nothing is guessed.
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from agent.core.errors import InfrastructureError, InputProblem, StudyBusy
 from agent.core.events import VERSION, Entry, Event, event_from
+from agent.core.redact import inside
 
 
 class Lock:
@@ -125,10 +126,10 @@ class Journal:
         at = max(self._now(), last.at if last else 0.0)  # a clock that jumps back must not reorder history
         at = round(at, 3)
         seq = last.seq + 1 if last else 1
-        line = (
-            json.dumps({"v": VERSION, "seq": seq, "at": _iso(at), **_dump(event)}, ensure_ascii=False).encode() + b"\n"
-        )
-        self._write(line)
+        if (clean := inside(told := _dump(event), os.environ)) != told:
+            event = event_from(clean)  # what is acted on now is what a later session will read
+        line = json.dumps({"v": VERSION, "seq": seq, "at": _iso(at), **_dump(event)}, ensure_ascii=False)
+        self._write(line.encode() + b"\n")
         entry = Entry(v=VERSION, seq=seq, at=at, event=event)
         self.entries.append(entry)
         return entry

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.errors import InfrastructureError, InputProblem
+from agent.core.redact import without
 from agent.core.template import OUTPUTS
 from agent.core.text import printable
 from agent.store import files
@@ -74,9 +75,12 @@ class Workspace:
     def commit(
         self, parent: str, changes: Mapping[str, bytes | None], message: str, at: float, author: tuple[str, str] = TOOL
     ) -> str:
-        """A commit object: not yet on `main`, not yet in the tree. The same arguments give the same commit."""
+        """A commit object: not yet on `main`, not yet in the tree, and without any key of the environment.
+
+        The same arguments give the same commit.
+        """
         who = f"{_plain(author[0])} <{_plain(author[1])}> {int(at)} +0000"
-        text = message.encode("utf-8", "replace")
+        text = without(message, os.environ).encode("utf-8", "replace")
         parts = [
             f"commit refs/ai-scientist/last\nmark :1\nauthor {who}\ncommitter {who}\ndata {len(text)}\n".encode(),
             text,
@@ -87,6 +91,7 @@ class Workspace:
             if content is None:
                 parts.append(b"D " + _quoted(path) + b"\n")
             else:
+                content = without(content, os.environ)  # noqa: PLW2901
                 mode = b"100755" if content.startswith(b"#!") else b"100644"
                 parts += [b"M " + mode + b" inline " + _quoted(path) + b"\ndata %d\n" % len(content), content, b"\n"]
         self._wait_for_locks()

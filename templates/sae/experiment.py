@@ -28,25 +28,25 @@ from harness.data import Batch, World
 @dataclass(frozen=True)
 class Config:
     kind: str  # a key of KINDS
-    learning_rate: float = 2e-3
+    learning_rate: float = 0.01
     batch: int = 1024
     warm_up: float = 0.05  # share of the steps in which the learning rate rises
     decay: float = 0.2  # and in which it falls to zero at the end
     clip: float = 1.0  # gradient norm
-    l1: float = 0.1  # first weight of the sparsity penalty; steered to the target L0 afterwards
-    sparsity: float = 0.1  # first weight of JumpReLU's penalty on L0
+    l1: float = 0.01  # first weight of the sparsity penalty; steered to the target L0 afterwards
+    sparsity: float = 0.05  # first weight of JumpReLU's penalty on L0
     bandwidth: float = 0.05  # of its straight-through estimator
     threshold: float = 0.05  # where its thresholds start
     auxiliary: float = 1 / 32  # weight of TopK's loss that revives dead latents
     dead_after: int = 50  # steps without firing
 
 
-CONFIGS = {
-    "topk": Config("topk"),
-    "jumprelu": Config("jumprelu"),
-    "l1": Config("l1"),
+CONFIGS = {  # learning rates and first weights: the best of a sweep each (README.md)
+    "topk": Config("topk", learning_rate=0.012),
+    "jumprelu": Config("jumprelu", learning_rate=0.03),
+    "l1": Config("l1", learning_rate=0.03),
     "untrained": Config("topk", learning_rate=0.0),
-    "method": Config("topk"),  # the method under study
+    "method": Config("topk", learning_rate=0.012),  # the method under study
 }
 ARCH = os.environ.get("SAE_ARCH", "method")
 

@@ -24,7 +24,7 @@ def test_all_problems_come_at_once_with_their_place():
         "command line: zzz: unknown key",
         "command line: max_runs: input should be greater than or equal to 0, not -1",
         "command line: max_time: 'soon' is no duration; write it like 90s, 10m, 1h30m or 2d",
-        "user: sandbox: input should be 'auto', 'bwrap', 'landlock' or 'none', not 'box'",
+        "user: sandbox: input should be 'auto', 'bwrap', 'landlock', 'seatbelt' or 'none', not 'box'",
     ]
 
 

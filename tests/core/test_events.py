@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from agent.core import events as e
 from agent.core import fold
 from agent.core.config import Settings
-from tests.helpers import HEAD, accepted, asked, committed, created, ended, failed, launched, opened, replied
+from tests.helpers import HEAD, accepted, asked, committed, created, ended, entries, failed, launched, opened, replied
 
 ONE_OF_EACH = [
     created(),
@@ -18,6 +18,8 @@ ONE_OF_EACH = [
     e.PlanFrozen(plan={"primary": "a.b", "seeds": {"screen": 3}}, sha256="0"),
     e.PlanDeviated(what="max_runs", planned=3, now=5),
     e.WorkspaceSettled(head=HEAD),
+    e.DataFetched(attempt=2, revisions={"tiny/model": "c0ffee"}, seconds=1.5),
+    e.DataFailed(attempt=1, kind="network", evidence="no route"),
     asked("0001-edit", "run_1"),
     e.CallSent(call="0001-edit", model="m", usage={"prompt_tokens": 9}, cost=0.5),
     e.CallFailed(call="0001-edit", kind="rate", evidence="slow down", billed=False, retry_after=2.0),
@@ -89,3 +91,10 @@ def test_a_note_of_any_text_goes_through_json(slip, text):
 def test_settings_of_an_older_journal_get_todays_defaults():
     old = {"type": "study.opened", "version": "0", "settings": {"model": "m"}}
     assert e.event_from(old).settings == Settings(model="m")
+
+
+def test_a_journal_from_before_there_was_data_to_fetch_folds_as_ever():
+    old = [event.model_dump(mode="json") for event in (created(), opened(), accepted("run_0", 0))]
+    del old[0]["prefetch"], old[2]["protocol"]
+    state = fold.fold(entries(*map(e.event_from, old)))
+    assert (state.prefetch, state.revisions, state.runs["run_0"].protocol) == ("", None, {})

@@ -19,11 +19,13 @@ from agent.core.policy import (
     FreezePlan,
     Judge,
     Launch,
+    Prefetch,
     ReadReply,
     Settle,
     Stop,
     decide,
 )
+from agent.core.prefetch import KINDS as FETCH_KINDS
 from agent.core.triage import AGAIN, CODER, STOPPED
 from tests.helpers import (
     HEAD,
@@ -60,6 +62,29 @@ def test_baselines_come_first_one_by_one():
     assert decide(state, 0) == Launch("run_0", 1)
     state = after(state, launched("run_0"), ended("run_0"), accepted("run_0"))
     assert decide(state, 0) == Launch("run_0_zero", 1)
+
+
+def test_data_comes_before_all_that_costs_and_only_once():
+    state = fold(entries(created(prefetch="harness/data.py:fetch"), opened()))
+    assert decide(state, 0) == Prefetch(1)
+    assert decide(after(state, e.DataFetched(attempt=1, revisions={})), 0) == Launch("run_0", 1)
+    assert decide(fold(entries(created(), opened())), 0) == Launch("run_0", 1)
+
+
+def test_data_that_cannot_be_fetched_stops_the_session_and_the_next_one_tries_again():
+    state = fold(entries(created(prefetch="harness/data.py:fetch"), opened()))
+    state = after(state, e.DataFailed(attempt=1, kind="network", evidence="no route"))
+    again = decide(state, 0)
+    assert again.attempt == 2 and again.not_before > state.last
+    state = after(state, e.DataFailed(attempt=2, kind="refused", evidence="401 (see log)"))
+    stop = decide(state, 0)
+    assert (stop.exit_code, "401 (see log)" in stop.why, "HF_TOKEN" in stop.hint) == (2, True, True)
+    assert decide(after(state, opened()), 0) == Prefetch(3)
+
+
+def test_when_the_time_is_over_nothing_is_fetched():
+    state = fold(entries(created(prefetch="harness/data.py:fetch"), opened(max_time="10s")))
+    assert decide(state, 10) == Conclude("time")
 
 
 def test_the_plan_is_frozen_once_the_baselines_are_measured():
@@ -290,7 +315,7 @@ class World:
 
     def __init__(self, dice, speed, people=False, troubles=False, **limits):
         self.people, self.troubles = people, troubles
-        self.state = fold(entries(created(("run_0", "run_0_zero")), opened(**limits)))
+        self.state = fold(entries(created(("run_0", "run_0_zero"), "harness/data.py:fetch"), opened(**limits)))
         self.dice, self.thrown, self.speed, self.elapsed = dice, 0, speed, 0.0
 
     def choose(self, *choices):
@@ -309,6 +334,13 @@ class World:
 
     def settle(self, action):
         yield e.WorkspaceSettled(head=self.state.head)
+
+    def prefetch(self, action):
+        kind = self.choose(*["fetched"] * 20, *FETCH_KINDS)
+        if kind == "fetched":
+            yield e.DataFetched(attempt=action.attempt, revisions={})
+        else:
+            yield e.DataFailed(attempt=action.attempt, kind=kind, evidence="it failed")
 
     def launch(self, action):
         yield launched(action.run, action.attempt)

@@ -43,7 +43,7 @@ AS_ROOT = () if os.geteuid() == 0 else ("sudo", "-n", "--preserve-env=PATH,LANG"
 ROOT = Path(__file__).resolve().parents[2]
 VISITOR = 4242  # an ordinary user, on the throw-away machine only
 MB = 1_000_000
-LIMITS = Limits(memory=200 * MB, disk=20 * MB, processes=40, open_files=256, output=5 * MB)
+LIMITS = Limits(memory=200 * MB, disk=20 * MB, files=5000, processes=40, open_files=256, output=5 * MB)
 FORGED = 424242.0
 ALLOWANCE = 5.0  # seconds beyond a job's time limit until it must have an outcome
 EVALUATE = """
@@ -111,7 +111,7 @@ def hidden_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
             profile=SimpleNamespace(data=()),
             machine={},
             workspace=SimpleNamespace(tree=lambda head: ["experiment.py", "harness/heldout/labels.txt"]),
-            state=SimpleNamespace(head=""),
+            state=SimpleNamespace(head="", revisions=None),
         )
         made = [launch._reach(desk, "run_1", sealed) for sealed in (True, False)]
         assert all(reach.writable == (str(root / "run_1"),) and reach.readable == (str(root),) for reach in made)
@@ -251,7 +251,7 @@ class World:
         alone = 12.0 if self.attack in GROUPS["Limits"] else 3.0
         return Job(
             tuple(commands), str(self.study), seconds=self.attack.seconds if limits else alone, sandbox=tier,
-            limits=LIMITS if limits else Limits(), stream_bytes=MB,
+            limits=LIMITS if limits else Limits(), stream_bytes=MB, network=self.attack.network,
         )  # fmt: skip
 
     def _reach(self, hidden: list[str]) -> Reach:

@@ -14,9 +14,14 @@ import tty
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.hostile.machine import OUTSIDE
+from tests.hostile.machine import HUB, OUTSIDE
 
 DOCKER = "/run/docker.sock"
+HOSTS = f"""
+127.0.0.1 localhost rebound.huggingface.co
+{HUB} huggingface.co cdn.hf.co
+{OUTSIDE} evilhuggingface.co huggingface.co.example.org
+"""
 
 
 class Canaries:
@@ -33,6 +38,8 @@ class Canaries:
                 os.chown(name, user, user)
         os.chown(Path(self.agent_socket).parent, user, user)
         self._streams("tcp", socket.AF_INET, ("0.0.0.0", self.tcp))
+        self._streams("https", socket.AF_INET, ("0.0.0.0", 443))
+        Path("/etc/hosts").write_text(HOSTS)
         self._streams("tcp6", socket.AF_INET6, ("::1", self.tcp))
         for address in ("127.0.0.1", OUTSIDE):
             self._datagrams(f"udp {address}", (address, self.udp))
@@ -60,7 +67,10 @@ class Canaries:
                 client, _ = server.accept()
                 client.settimeout(2)
                 with contextlib.suppress(OSError), client:
-                    self._note(name, client.recv(1000))
+                    seen = b""
+                    while self.proof not in seen and (data := client.recv(1000)):
+                        seen += data
+                        self._note(name, seen)
 
         self._thread(serve)
 

@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 OUTSIDE = "198.51.100.1"  # TEST-NET-2: documentation only, never a real machine's
+HUB = "44.128.0.1"  # a network for tests, too (AMPRNet), but one that software takes for the open Internet
 UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts", "--cgroup")
 SIZE = "size=500m,mode=755"
 VIRTUAL = ("/proc", "/sys", "/dev", "/run")
@@ -143,12 +144,13 @@ def _virtual(root: str) -> None:
 
 
 def _network() -> None:
-    """Bring the loopback up, with a second address."""
+    """Bring the loopback up, with two more addresses."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         up = struct.pack("16sH14x", b"lo", 0x49)  # IFF_UP | IFF_LOOPBACK | IFF_RUNNING
         fcntl.ioctl(control, 0x8914, up)  # SIOCSIFFLAGS
-        address = struct.pack("16sHH4s8x", b"lo:1", socket.AF_INET, 0, socket.inet_aton(OUTSIDE))
-        fcntl.ioctl(control, 0x8916, address)  # SIOCSIFADDR
+        for name, place in ((b"lo:1", OUTSIDE), (b"lo:2", HUB)):
+            address = struct.pack("16sHH4s8x", name, socket.AF_INET, 0, socket.inet_aton(place))
+            fcntl.ioctl(control, 0x8916, address)  # SIOCSIFADDR
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ class Attack:
     root_only: bool = False  # an ordinary user cannot do it even without a sandbox
     ending: str = ""  # how the job has to end in every tier that contains it
     seconds: float = 6.0  # the job's time limit
+    network: str = "none"  # of the job's profile
     evaluated: bool = False  # the job has a second command, which writes the results itself
 
     def claim(self, tier: str) -> str:
@@ -71,17 +72,9 @@ LIMITS = (
     resource("disk_one_file", "one file of 80 MB"),
     resource("disk_many_files", "80 MB in small files"),
     resource("disk_deleted_file", "80 MB in a file that is open but has no name any more"),
-    Attack(
-        "disk_closed_folder",
-        "80 MB in a folder that nobody may look into, itself neither",
-        ("mark",),
-        bwrap="limited: counted for root, not for ordinary users",
-        landlock="limited: counted for root, not for ordinary users",
-        none="limited: counted for root, not for ordinary users",
-        open_to=("user",),
-        ending="limit",
-    ),
-    Attack("disk_empty_files", "20 000 empty files", ("mark",), bwrap=NOT, landlock=NOT),
+    resource("disk_closed_folder", "80 MB in a folder that nobody may look into, itself neither"),
+    resource("disk_closed_again", "80 MB in a folder that it closes again and again"),
+    resource("disk_empty_files", "20 000 empty files"),
     resource("disk_in_tmp", "80 MB in TMPDIR, HOME and the checkpoint folder together"),
     resource("stdout_flood", "60 MB of lines on stdout"),
     resource("endless_line", "60 MB on stderr without a line's end"),
@@ -106,6 +99,8 @@ SECRETS = (
     Attack("environ_of_all", "reads every /proc/*/environ that it can", ("leak",)),
     Attack("cmdline_of_all", "reads a token on another process's command line", ("leak",), landlock=NOT),
     Attack("memory_of_tool", "reads the key from /proc/PID/mem of the program that started it", ("leak",)),
+    Attack("memory_of_launcher", "reads the key from /proc/PID/mem of launcher and reaper, which keep it out of the logs", ("leak",),
+           root_only=True),
     Attack("memory_of_bystander", "process_vm_readv and /proc/PID/mem of an unrelated process", ("leak",)),
     Attack("open_file_of_bystander", "opens another process's deleted file by /proc/PID/fd, and pidfd_getfd", ("leak",)),
     Attack("root_of_bystander", "reads the home folder by /proc/PID/root and /proc/PID/cwd", ("leak",)),
@@ -163,6 +158,22 @@ NETWORK = (
     Attack("listening_daemon", "leaves a listening daemon behind", ("reached", "alive"), none=CONTAINED),
     Attack("raw_socket", "opens raw and packet sockets", ("mark",), root_only=True),
 )
+
+NO_START = "contained: a job that wants the hub does not start"
+HUB = (
+    Attack("hub_other_host", "asks for another host: by name, by address, by names that look like the hub's, in plain HTTP",
+           ("reached",), landlock=NO_START, network="hub"),
+    Attack("hub_other_service", "asks for services of this machine: by address, and by a name of the hub's that leads there",
+           ("reached",), landlock=NO_START, network="hub"),
+    Attack("hub_other_port", "asks the hub for another port than that of HTTPS", ("reached",), landlock=NO_START, network="hub"),
+    Attack("hub_other_server", "a tunnel to the hub's addresses, and in it no TLS, or TLS with another server at the same address",
+           ("reached",), landlock=NO_START, network="hub"),
+    Attack("hub_beside", "connects directly to the hub and to others, beside the proxy", ("reached",), landlock=NO_START, network="hub"),
+    Attack("hub_lookup", "puts a secret into a name below the hub's, which the hub's name servers then see", ("reached",),
+           bwrap=NOT, landlock=NO_START, network="hub"),
+    Attack("hub_upload", "uploads a secret to the hub itself, as with a token that it brought along", ("reached",),
+           bwrap=NOT, landlock=NO_START, network="hub"),
+)  # fmt: skip
 
 PROCESSES = (
     Attack("kills_bystander", "SIGKILL to another process of the user", ("killed",), since=6),
@@ -233,6 +244,7 @@ GROUPS = {
     "Secrets": SECRETS,
     "Files": FILES,
     "Network": NETWORK,
+    'Where `network = "hub"`': HUB,
     "Processes": PROCESSES,
     "Kernel": KERNEL,
     "Results": RESULTS,

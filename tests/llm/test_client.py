@@ -1,6 +1,5 @@
 """One try at a provider, through litellm for real: what it was asked, how it ended, what it cost, how often it was sent."""
 
-import os
 import re
 import socket
 import threading
@@ -14,7 +13,8 @@ import pytest
 from agent.core.config import Settings
 from agent.core.errors import Interrupted
 from agent.core.prompt import NoReply, Reply
-from agent.llm import catalogue, keys, library
+from agent.core.redact import HIDDEN
+from agent.llm import catalogue, library
 from agent.llm.client import Client
 from tests.fake_llm import (
     Cut,
@@ -357,7 +357,7 @@ def test_a_key_that_is_echoed_is_hidden_in_what_is_told(protocol):
     echo = Status(401, f"Incorrect API key provided: {key}.", "invalid_request_error", "invalid_api_key")
     for stream in (True, False):
         outcome, _ = once(echo, (protocol, stream))
-        assert outcome.kind == "key" and key not in outcome.evidence and keys.HIDDEN in outcome.evidence
+        assert outcome.kind == "key" and key not in outcome.evidence and HIDDEN in outcome.evidence
 
 
 @pytest.mark.parametrize("protocol", MODELS)
@@ -365,7 +365,7 @@ def test_a_key_that_is_echoed_in_a_reply_is_hidden_there(protocol):
     key = OPENAI_KEY if protocol == "openai" else ANTHROPIC_KEY
     for stream in (True, False):
         outcome, _ = once(Say(f"Your key is {key}!", chunk=3), (protocol, stream))
-        assert outcome.text == f"Your key is {keys.HIDDEN}!"
+        assert outcome.text == f"Your key is {HIDDEN}!"
 
 
 def test_a_reply_keeps_words_that_are_keys_elsewhere_and_names_that_look_like_keys(monkeypatch):
@@ -373,14 +373,6 @@ def test_a_reply_keeps_words_that_are_keys_elsewhere_and_names_that_look_like_ke
     text = "Put anything into sk-learn-compatible-estimators."
     outcome, _ = once(Say(text), ("openai", True))
     assert outcome.text == text
-
-
-@pytest.mark.parametrize(
-    "name", ["MY_TOKEN", "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "SOME_SECRET"]
-)
-def test_whatever_the_environment_calls_a_secret_is_hidden(name, monkeypatch):
-    monkeypatch.setenv(name, "correct horse battery")
-    assert keys.hide("It is correct horse battery.", os.environ) == f"It is {keys.HIDDEN}."
 
 
 def test_a_parameter_that_is_refused_is_the_requests_fault_although_litellm_asks_twice():

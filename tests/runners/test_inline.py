@@ -31,7 +31,7 @@ def test_inline_and_local_agree(tmp_path: Path, commands: list[Command]) -> None
         attempt = attempt_of(tmp_path / name, *commands, stream_bytes=8192)
         assert runner.look(attempt) == NotStarted()
         runner.start(attempt)
-        outcome = dataclasses.replace(ended(attempt, runner=runner), seconds=0.0, usage={})
+        outcome = dataclasses.replace(ended(attempt, runner=runner), seconds=0.0, usage={}, sandbox="")
         logs = [(attempt / log).read_bytes() for log in ("stdout.log", "stderr.log")]
         seen.append((outcome, logs))
     assert seen[0] == seen[1]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.job import Command, Job, Limits, Outcome, Reach
-from agent.runners import limits
+from agent.runners import limits, tiers
 from agent.runners.launcher import Launcher
 from agent.runners.local import LocalRunner
 from agent.runners.reaper import Report
@@ -207,6 +207,22 @@ def test_a_single_file_beyond_all_limits_is_ended_by_the_kernel_and_told_so(tmp_
     assert (tmp_path / "work" / "file").stat().st_size == 30 * MB
 
 
+def test_too_many_files_without_content_are_too_many(tmp_path: Path) -> None:
+    make = "for i in range(3000): os.close(os.open(f'{i}', os.O_CREAT))\n"
+    outcome = limited(tmp_path, code(make), files=2000)
+    judge(outcome, "limit", "'experiment' made more than 2000 files; 2000 are allowed; it was killed.")
+    assert outcome.usage["files"] > 2000
+    late(tmp_path, "many files")
+
+
+def test_as_many_files_as_allowed_are_left_alone_and_the_end_is_judged_too(tmp_path: Path) -> None:
+    make = python("import os\nfor i in range(1900): os.close(os.open(f'{i}', os.O_CREAT))")
+    assert limited(tmp_path, make, files=2000).ok
+    again = python("import os\nfor i in range(1900, 2100): os.close(os.open(f'{i}', os.O_CREAT))")
+    (tmp_path / "attempt").rename(tmp_path / "first")
+    judge(limited(tmp_path, again, files=2000), "limit", "made more than 2000 files; 2000 are allowed.")
+
+
 # ---- output
 
 
@@ -355,6 +371,55 @@ def test_the_launcher_needs_little(tmp_path: Path, what: str, text: str, most: f
     print(f"{what}: the launcher took {share:.1%} of a core; {outcome.usage}")
     assert outcome.ending == "stopped", outcome
     assert share < most
+
+
+# ---- cores
+
+CORES = "import json, os; print(json.dumps([len(os.sched_getaffinity(0)), os.environ.get('OMP_NUM_THREADS')]))"
+HERE_ARE = len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("tier", ["none", "bwrap", "landlock"])
+@pytest.mark.parametrize(
+    ("cpus", "env", "expected"),
+    [
+        (1, {}, [1, "1"]),
+        (1, {"OMP_NUM_THREADS": "3"}, [1, "3"]),
+        (1000, {}, [HERE_ARE, str(HERE_ARE)]),
+        (None, {}, [HERE_ARE, None]),
+    ],
+)
+def test_a_job_runs_on_so_many_cores_and_threads_follow_unless_they_are_set(
+    tmp_path, monkeypatch, tier, cpus, env, expected
+):
+    found = tiers.probe(tier) if tier != "none" else None
+    if found and not found.works and not os.environ.get("CI"):
+        pytest.skip(found.said)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    command = Command(
+        "experiment",
+        (sys.executable, "-I", "-S", "-c", CORES),
+        reach=Reach((), (str(tmp_path), sys.base_prefix, sys.prefix)),
+    )
+    outcome = run(tmp_path, command, limits=Limits(cpus=cpus), env=env, sandbox=tier)
+    assert outcome.ok, (tmp_path / "attempt/stderr.log").read_text()
+    assert json.loads((tmp_path / "attempt/stdout.log").read_text()) == expected
+
+
+def test_jobs_do_not_pile_up_on_the_same_core() -> None:
+    chosen = subprocess.check_output([sys.executable, "-c", PINNED], text=True, cwd=HERE.parents[1]).split()
+    assert len(chosen) == 20 and (len(set(chosen)) > 1 or HERE_ARE == 1)
+
+
+PINNED = """
+import os
+from agent.runners.limits import pin
+ours = os.sched_getaffinity(0)
+for _ in range(20):
+    os.sched_setaffinity(0, ours)
+    pin(1)
+    print(*os.sched_getaffinity(0))
+"""
 
 
 # ---- pure parts

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from agent.core.ports import Runner
+from agent.runners.inline import InlineRunner
 from agent.runners.local import LocalRunner
 from agent.runners.streams import SMALLEST_CAP, CappedLog
-from tests.runners.attempts import attempt_of, ended, launcher_of, python, run, shell
+from tests.runners.attempts import attempt_of, ended, launcher_of, python, reaper_of, run, shell
 
 CAP = 10_000
 
@@ -80,3 +85,51 @@ def test_a_job_may_close_its_streams_and_go_on(tmp_path: Path) -> None:
     outcome = run(tmp_path, shell("exec >&- 2>&-; sleep 0.3; exit 5"))
     assert (outcome.ending, outcome.exit_code) == ("finished", 5)
     assert outcome.seconds > 0.25
+
+
+KEY = "planted-key-0123456789"
+
+
+@pytest.mark.parametrize("runner", [LocalRunner(), InlineRunner()])
+def test_a_key_of_the_caller_is_in_no_log_however_it_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], runner: Runner
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", KEY)
+    halves = KEY[:9], KEY[9:]
+    speak = f"import os, time\nfor part in {halves!r} * 3: os.write(1, part.encode()); time.sleep(0.15)\n"
+    moan = f"os.write(2, ('x' * 2000 + {halves[0]!r}).encode()); time.sleep(0.2); os.write(2, ({halves[1]!r} + 'y' * 9000).encode())"
+    attempt = attempt_of(tmp_path, python(speak + moan), stream_bytes=SMALLEST_CAP)
+    runner.start(attempt)
+    assert ended(attempt, runner=runner).ok
+    assert (attempt / "stdout.log").read_text() == "[key]" * 3
+    assert "x[key]y" in (attempt / "stderr.log").read_text()
+    assert KEY not in "".join(capfd.readouterr())
+    assert all(KEY.encode() not in file.read_bytes() for file in attempt.iterdir() if file.is_file())
+
+
+def test_the_launcher_is_told_keys_where_nobody_else_can_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by its environment or command line; by a pipe that is closed before the job's first process exists."""
+    monkeypatch.setenv("SOME_API_KEY", KEY)
+    attempt = attempt_of(tmp_path, shell(f"sleep 1; echo {KEY[:9]}{KEY[9:]}"))
+    LocalRunner().start(attempt)
+    for pid in (launcher_of(attempt), reaper_of(attempt)):
+        process = Path(f"/proc/{pid}")
+        for name in ("environ", "cmdline"):
+            assert KEY.encode() not in (process / name).read_bytes()
+        assert (process / "fd/0").readlink() == Path("/dev/null")
+        assert all(
+            "pipe" not in str(link) or int(name.name) > 2
+            for name in (process / "fd").iterdir()
+            if (link := name.readlink())
+        )
+    assert ended(attempt).ok
+    assert (attempt / "stdout.log").read_text() == "[key]\n"
+
+
+def test_an_engine_that_has_the_keys_in_its_own_environment_hides_them_too(tmp_path: Path) -> None:
+    attempt = attempt_of(tmp_path, shell(f"echo {KEY}"))
+    command = [sys.executable, "-m", "agent", "exec-run", str(attempt)]
+    subprocess.run(command, env={**os.environ, "SOME_API_KEY": KEY}, stdin=subprocess.DEVNULL, check=True)
+    assert (attempt / "stdout.log").read_text() == "[key]\n"

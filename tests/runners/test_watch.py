@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from agent.runners import watch
+from agent.runners.stored import PIECE, Stored, _unlock, store
 from tests.runners.attempts import until
 
 pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
@@ -46,9 +47,9 @@ def exact(pid: int) -> float:
     return watch.exact(whole(pid)) / MB
 
 
-def stored(*roots: Path, processes: tuple[int, ...] = ()) -> watch.Stored:
-    into = watch.Stored()
-    for _ in watch.store([str(root) for root in roots], processes, into):
+def stored(*roots: Path, processes: tuple[int, ...] = ()) -> Stored:
+    into = Stored()
+    for _ in store([str(root) for root in roots], processes, into):
         pass
     return into
 
@@ -217,6 +218,32 @@ def test_names_may_be_anything_and_folders_may_be_unreadable(tmp_path: Path) -> 
         closed.chmod(0o700)
 
 
+def test_every_name_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    os.link(tmp_path / "file", tmp_path / "again")
+    (tmp_path / "link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    assert stored(tmp_path).names == 6
+
+
+def test_a_folder_that_is_closed_is_opened_only_where_the_job_may_write(tmp_path: Path) -> None:
+    for name in ("inside", "outside"):
+        (tmp_path / name / "closed").mkdir(parents=True)
+        (tmp_path / name / "closed" / "file").write_bytes(b"x" * MB)
+        (tmp_path / name / "closed").chmod(0o200)
+    (tmp_path / "inside" / "link").symlink_to("../outside")
+    (tmp_path / "inside" / "readonly").mkdir(mode=0o555)
+    assert disk(tmp_path / "inside") == pytest.approx(1, abs=0.1)
+    modes = {name: (tmp_path / name / "closed").stat().st_mode & 0o777 for name in ("inside", "outside")}
+    assert modes == {"inside": 0o700, "outside": 0o200}
+    assert (tmp_path / "inside" / "readonly").stat().st_mode & 0o777 == 0o555
+    with contextlib.suppress(OSError):  # as if a folder on the way had been replaced by a link meanwhile
+        inside = os.fsencode(tmp_path / "inside")
+        _unlock((tmp_path / "inside/link/closed").stat(), inside + b"/link/closed", None, inside)
+    assert (tmp_path / "outside" / "closed").stat().st_mode & 0o777 == 0o200
+
+
 def test_nothing_is_too_deep(tmp_path: Path) -> None:
     """2000 levels of 50 letters: far more than a path may have, and than Python recurses."""
     depth, name = 2000, "d" * 50
@@ -241,7 +268,7 @@ def test_files_that_vanish_while_we_look_are_no_trouble(tmp_path: Path) -> None:
     for number in range(400):
         (tmp_path / f"folder{number}").mkdir()
         (tmp_path / f"folder{number}" / "file").write_bytes(b"x" * 4096)
-    steps = watch.store([str(tmp_path)], [], into := watch.Stored())
+    steps = store([str(tmp_path)], [], into := Stored())
     for _ in range(150):
         next(steps)
     subprocess.run(["rm", "-rf", *map(str, tmp_path.iterdir())], check=True)
@@ -250,11 +277,11 @@ def test_files_that_vanish_while_we_look_are_no_trouble(tmp_path: Path) -> None:
 
 
 def test_a_walk_can_pause_within_a_large_folder(tmp_path: Path) -> None:
-    for number in range(10 * watch.PIECE):
+    for number in range(10 * PIECE):
         (tmp_path / str(number)).touch()
-    steps = watch.store([str(tmp_path)], [], watch.Stored())
+    steps = store([str(tmp_path)], [], Stored())
     assert sum(1 for _ in steps) >= 10
-    half = watch.store([str(tmp_path)], [], watch.Stored())
+    half = store([str(tmp_path)], [], Stored())
     next(half)
     before = len(os.listdir("/proc/self/fd"))
     del half  # whoever stops in the middle leaves no descriptor open

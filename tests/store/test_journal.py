@@ -249,3 +249,13 @@ def test_on_a_full_disk_the_journal_ends_with_a_whole_line(small_disk):
     assert len(read(path)) == len(journal.entries) > 10
     journal.close()
     assert os.path.getsize(path) <= 64 * 1024
+
+
+def test_no_line_holds_a_key_and_what_is_acted_on_is_what_was_written(path, monkeypatch):
+    monkeypatch.setenv("SOME_API_KEY", 'planted"key-0123456789')
+    journal = Journal(path, lambda: 1000.0)
+    said = e.RunFailed(run="run_1", attempt=1, blame="code", evidence='it printed planted"key-0123456789')
+    assert journal.append(said).event.evidence == "it printed [key]"
+    journal.close()
+    assert b"0123456789" not in path.read_bytes()
+    assert [entry.event for entry in read(path)] == [entry.event for entry in journal.entries]

@@ -439,3 +439,13 @@ def test_files_are_only_written_under_the_study(study):
         with pytest.raises(InfrastructureError):
             workspace.commit(head, {path: b"x"}, "Out", AT)
     assert not (Path(workspace.root).parent / "outside").exists()
+
+
+def test_no_commit_holds_a_key_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOME_API_KEY", "planted-key-0123456789")
+    content = {"experiment.py": b"KEY = 'planted-key-0123456789'\n", "data.bin": b"\xffplanted-key-0123456789\x00"}
+    workspace, head = Workspace.create(tmp_path / "study", content, "with planted-key-0123456789", 1000.0)
+    assert workspace.read(head) == {"experiment.py": b"KEY = '[key]'\n", "data.bin": b"\xff[key]\x00"}
+    assert workspace.drift(head).changes == {}  # the tree is what was committed
+    said = subprocess.run(["git", "log", "--format=%B"], cwd=tmp_path / "study", capture_output=True, text=True).stdout
+    assert said.strip() == "with [key]"

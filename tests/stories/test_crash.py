@@ -17,6 +17,14 @@ from tests.stories.world import Script, block, edits, new_file, notes, rate
 
 EVERY_KIND = [kind.model_fields["type"].default for kind in get_args(events.Event)]
 LEDGER = 'open(".study/executions", "a").write(out_dir + "\\n")\n    fits = {}'
+FETCH = """
+def fetch():
+    done = open(".study/executions", "a")
+    done.write("fetch\\n")
+    if done.tell() < len("fetch fetch "):
+        raise ConnectionError("no route")
+    return {"points": "r1"}
+"""
 STEPS = '    steps = config["epochs"] * len(points)'
 BROKEN = block(STEPS, STEPS.replace("config", "confg"))
 REPAIR = block(STEPS.replace("config", "confg"), STEPS) + block('    "epochs": 3,', '    "epochs": 2,')
@@ -56,8 +64,8 @@ STUDIES = {
         | {("edit", "run_1", 1, "first"): NoReply("cut", "the line broke")},
         (1, "the limit of 1 run is reached; no run gave a usable result"),
     ),
-    "too dear": (
-        {"max_runs": 1, "max_cost": 1.0},
+    "data that comes at the second try, too dear": (
+        {"max_runs": 1, "max_cost": 1.0, "retry_wait": 0.01},
         {"worst": 0.8},
         (3, "the cost limit of $1.00 is reached: the next call may cost $0.8000, and $0.7000 is left for experiments;"
             " the rest is kept for notes and paper"),
@@ -71,6 +79,10 @@ def _start(place, name):
         experiment__py=lambda text: text.replace("fits = {}", LEDGER),
         template__toml=lambda text: text.split("[[baselines]]")[0] + '[[baselines]]\nname = "sgd"\n',
     )
+    if name.startswith("data"):
+        toml = toy / "template.toml"
+        toml.write_text(toml.read_text() + '\n[environment]\nprefetch = "harness/data.py:fetch"\n')
+        (toy / "harness/data.py").write_text(FETCH)
     return world.start(place, folder=toy, **STUDIES[name][0])
 
 

@@ -172,7 +172,7 @@ def test_stop_run_ends_only_the_run(tmp_path):
         )
     }
     root, settings = world.start(
-        tmp_path, folder=world.template(tmp_path / "toy", **slow), max_runs=2, executor="local"
+        tmp_path, folder=world.template(tmp_path / "toy", **slow), max_runs=2, executor="local", sandbox="none"
     )
 
     def meanwhile(prompt):

@@ -12,6 +12,7 @@ that could be taken for good. Held-out documents are not here: only the evaluati
 from __future__ import annotations
 
 import os
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -137,18 +138,17 @@ def language_model() -> LanguageModel:
     path = HERE / "assets/model.npz"
     model = LanguageModel(Shape())
     try:
-        with np.load(path) as weights:
-            model.load_state_dict({name: torch.from_numpy(weights[name]).float() for name in weights.files})
-    except (OSError, ValueError, KeyError, RuntimeError, zlib.error) as problem:
+        model.load_state_dict({name: torch.from_numpy(weight).float() for name, weight in arrays(path).items()})
+    except RuntimeError as problem:
         raise damaged(path, problem) from None
     return model.eval().requires_grad_(False)
 
 
-def sequences(path: Path) -> dict[str, np.ndarray]:
+def arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path) as parts:
             return {name: parts[name] for name in parts.files}
-    except (OSError, ValueError, KeyError, zlib.error) as problem:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as problem:
         raise damaged(path, problem) from None
 
 
@@ -184,7 +184,7 @@ class Scale:
 
 @cache
 def scale() -> Scale:
-    known = sequences(HERE / "assets/scale.npz")
+    known = arrays(HERE / "assets/scale.npz")
     return Scale(torch.from_numpy(known["mean"]), float(known["size"]))
 
 
@@ -192,8 +192,7 @@ def training_activations() -> Tensor:
     """[rows, d], normalised and memory-mapped, in the order of the sequences' tokens."""
     wanted, width, per_sequence = profile(), Shape().width, Shape().context - 1
     count = -(-wanted.tokens // per_sequence)
-    ids = sequences(HERE / "assets/train.npz")["ids"]
-    chosen = ids[np.random.RandomState(0).permutation(len(ids))[:count]]
+    chosen = arrays(HERE / "assets/train.npz")["ids"][:count]  # they were shuffled when they were made
     halves = [(0, chosen[: count // 2]), (count // 2, chosen[count // 2 :])]
     parts = [(first * per_sequence, partial(_normalised, some)) for first, some in halves]
     return store.mapped(f"layer{wanted.layer}-{count}-{_made_of()}", count * per_sequence, width, parts)

@@ -50,7 +50,7 @@ def pools() -> tuple[Pool, Pool]:
     """From training documents, and from held-out ones: as many of each source."""
     found = []
     for path, many in (("assets/train.npz", TRAIN_SEQUENCES), ("heldout/heldout.npz", TEST_SEQUENCES)):
-        parts = data.sequences(data.HERE / path)
+        parts = data.arrays(data.HERE / path)
         draw = np.random.RandomState(1)
         rows = np.concatenate([draw.permutation(np.flatnonzero(parts["source"] == s))[: many // 3] for s in range(3)])
         x = data.scale().normal(data.residuals(parts["ids"][rows])[:, 1:])

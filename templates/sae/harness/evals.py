@@ -135,7 +135,7 @@ def token_tasks() -> tuple[Table, Table, list[Task]]:
     picked = []
     tables = []
     for path, sequences in ((data.HERE / "assets/train.npz", 500), (data.HERE / "heldout/heldout.npz", 350)):
-        parts = data.sequences(path)
+        parts = data.arrays(path)
         code = draw.permutation(np.flatnonzero(parts["source"] == 2))[:sequences]
         labels = parts["labels"][code][:, 1:].reshape(-1)
         rows = [_balanced(labels >> bit & 1 == 1, draw, most) for bit in range(len(TASKS))]

@@ -63,7 +63,7 @@ class Questions:
 
     def __init__(self) -> None:
         wanted = data.profile()
-        held_out = data.sequences(HELD_OUT / "heldout.npz")
+        held_out = data.arrays(HELD_OUT / "heldout.npz")
         order = np.random.RandomState(0).permutation(len(held_out["ids"]))[: wanted.core_sequences]
         self.ids = held_out["ids"][order]
         self.residual = data.residuals(self.ids)

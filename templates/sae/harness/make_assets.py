@@ -6,7 +6,9 @@
 The documents are texts of Python's own standard library: help topics, docstrings, and code without its docstrings. So
 anybody can rebuild them, without a network; but what comes out belongs to one version of Python, and weights to one kind
 of processor. That is why the files are shipped: every machine has the same world, and its name is their hash.
-All texts of one source file fall into the same part, training or held out; so no document is in both.
+All texts of one source file fall into the same part, training or held out; so no document is in both. The language model
+is trained on the whole training part; of its sequences only those are shipped that one SAE is to be trained on, so that an
+experiment has no others.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ CODE = 2_000_000  # characters of code, no more
 LONGEST = 30_000  # characters of one document
 LEFT_OUT = ("site-packages", "test", "tests", "idle_test", "pydoc_data", "encodings", "turtledemo", "dist-packages")
 LAYER = PROFILES["tiny"].layer
+SHIPPED = 4032  # training sequences: what profile tiny trains on, and nothing more
 BEGIN, PAD = "<bos>", "<pad>"
 
 
@@ -191,7 +194,9 @@ def build(out: Path, epochs: float) -> None:
     for folder in ("assets", "heldout"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     packages = np.array(sorted({d.package for d in found}))
-    np.savez_compressed(out / FILES[0], packages=packages, **parts[0])
+    chosen = np.random.RandomState(0).permutation(len(parts[0]["ids"]))[:SHIPPED]
+    shipped = {name: values[chosen] for name, values in parts[0].items()}
+    np.savez_compressed(out / FILES[0], packages=packages, **shipped)
     np.savez_compressed(out / FILES[4], packages=packages, **parts[1])
     words = [tokenizer.decode([n]) for n in range(shape.vocabulary)]
     (out / FILES[1]).write_text(json.dumps(words, ensure_ascii=True), "ascii")
@@ -202,7 +207,7 @@ def build(out: Path, epochs: float) -> None:
             torch.nn.init.normal_(weight, std=0.02 if "out" not in name else 0.02 / math.sqrt(2 * shape.layers))
     train(model, parts[0]["ids"], parts[1]["ids"], epochs)
     np.savez(out / FILES[3], **{name: w.detach().half().numpy() for name, w in model.state_dict().items()})
-    keep_scale(model.half().float(), parts[0]["ids"], out / FILES[5])
+    keep_scale(model.half().float(), shipped["ids"], out / FILES[5])
     (out / "assets/SHA256SUMS").write_text("".join(f"{digest(out / name)}  {name}\n" for name in FILES), "ascii")
     (out / "assets/MADE").write_text(
         f"Python {sys.version.split()[0]}, torch {torch.__version__}, {epochs:g} epochs over the training part;\n"
@@ -213,7 +218,7 @@ def build(out: Path, epochs: float) -> None:
 @torch.no_grad()
 def keep_scale(model: LanguageModel, ids: np.ndarray, path: Path) -> None:
     """Mean and mean squared size of the activations that saes are trained on, <bos> left out."""
-    tokens = torch.from_numpy(ids[::25].astype(np.int64))
+    tokens = torch.from_numpy(ids[::12].astype(np.int64))
     rows = torch.cat([model.residual(part, LAYER)[:, 1:] for part in tokens.split(64)]).flatten(0, 1).double()
     mean = rows.mean(0)
     size = (rows - mean).pow(2).sum(-1).mean().sqrt()

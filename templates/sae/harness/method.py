@@ -33,6 +33,7 @@ from harness.report import Refused
 ROWS = 4096  # at a time
 PATIENCE = 120.0  # seconds for one answer
 _LONGEST = 1 << 28  # bytes of one answer
+_GONE = "the method's code ended while it was asked for latents"
 
 
 class Method:
@@ -88,12 +89,13 @@ class Method:
         try:
             _send(self._out, {**request, "shape": list(x.shape)}, x.numpy())
         except BrokenPipeError:
-            self._gone()
+            raise Refused(_GONE) from None
 
     def _answer(self) -> dict[str, Any]:
         answer = json.loads(self._bytes(struct.unpack("=I", self._bytes(4))[0]))
-        if "refused" in answer:
-            raise Refused(answer["refused"])
+        if "raised" in answer:  # the frames are the method's: they are what its author needs
+            print(answer["raised"], end="", file=sys.stderr, flush=True)
+            raise SystemExit(1)
         return answer
 
     def _bytes(self, count: int) -> bytes:
@@ -105,24 +107,18 @@ class Method:
                 raise Refused(f"the method did not answer within {PATIENCE:g} s")
             piece = os.read(self._in, min(count - len(found), 1 << 20))
             if not piece:
-                self._gone()
+                raise Refused(_GONE)
             found += piece
         return bytes(found)
-
-    def _gone(self) -> None:
-        """It has printed its traceback, if it had one to print."""
-        _, status = os.waitpid(self.process, os.WNOHANG)
-        raise SystemExit("the method's code ended while it was asked for latents" if status == 0 else 1)
 
 
 # --- in the other process ----------------------------------------------------------------------------------------------
 
 
 def _serve(module: Path, files: dict[str, Path], held_out: Path, scratch: Path, inward: int, outward: int) -> None:
-    code = 1
+    out = os.fdopen(os.dup(outward), "wb")
     try:
         os.setpgid(0, 0)
-        out = os.fdopen(os.dup(outward), "wb")
         requests = os.fdopen(os.dup(inward), "rb")
         os.dup2(2, 1)  # what the code prints is for people, not an answer
         os.environ.update(TMPDIR=str(scratch), HOME=str(scratch))
@@ -131,11 +127,10 @@ def _serve(module: Path, files: dict[str, Path], held_out: Path, scratch: Path, 
         while (request := _receive(requests)) is not None:
             x = torch.from_numpy(np.frombuffer(requests.read(4 * int(np.prod(request["shape"]))), np.float32).copy())
             _reply(out, request, x.view(request["shape"]), _sae(module, files, saes, request["name"]))
-        code = 0
     except BaseException:  # noqa: BLE001  whatever the method's code does
-        traceback.print_exc()
-        sys.stderr.flush()
-    os._exit(code)
+        with contextlib.suppress(OSError):
+            _send(out, {"raised": traceback.format_exc()[-20_000:]})
+    os._exit(0)
 
 
 @torch.no_grad()

@@ -94,6 +94,8 @@ def _child(task: Callable[..., Any], pipe: Connection) -> None:
         pipe.send(("done", task(say=lambda value: pipe.send(("said", value)))))
     except Refused as reason:
         pipe.send(("refused", str(reason)))
+    except SystemExit as end:  # whoever raised it has said why
+        os._exit(end.code if isinstance(end.code, int) else 1)
     except BaseException:  # noqa: BLE001  whatever it was, it is said here, where its frames are
         traceback.print_exc()
         sys.stderr.flush()

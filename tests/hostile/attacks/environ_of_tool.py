@@ -5,4 +5,5 @@ import os
 from pathlib import Path
 
 W = json.loads(os.environ["HOSTILE"])
-print(Path(f"/proc/{W['tool']}/environ").read_text(errors="replace"))
+told = Path(f"/proc/{W['tool']}/environ").read_bytes()
+Path(W["run"], "told").write_bytes(told)  # the logs would not show it

@@ -13,4 +13,5 @@ with open(f"/proc/{W['tool']}/maps") as maps, open(f"/proc/{W['tool']}/mem", "rb
             with contextlib.suppress(OSError, ValueError, OverflowError):
                 memory.seek(int(start, 16))
                 for found in re.findall(rb"PLANTED-[\w-]+", memory.read(int(end, 16) - int(start, 16))):
-                    print(found.decode())
+                    with open(f"{W['run']}/told", "ab") as told:
+                        told.write(found)  # the logs would not show it

@@ -1,0 +1,112 @@
+"""Side jobs: what the coder writes besides the experiment, and what is made of it. Each runs in a sandbox of its own.
+
+    plot      plot.py with the results files, in a folder that holds nothing else; its images become figures
+    probe     a program on what all runs have saved: it reads the study, without what is sealed, and writes its folder
+    typeset   LaTeX, which can run programs and read and write files: here neither, but for its own folder
+
+A side job has an attempt folder, as a run has; it works in `scratch` below it. These functions make jobs and lay out
+files; they start nothing (runners) and decide nothing (core.policy).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.core.job import Command, Job, Limits, MiB, Reach
+
+SCRATCH = "scratch"
+IMAGES = (".png", ".pdf")
+SMALL = Limits(memory=4096 * MiB, disk=1024 * MiB, files=20_000, processes=64, output=64 * MiB)
+PLOT_SECONDS, TEX_SECONDS = 300.0, 120.0
+_LARGEST_RESULTS = 10 * MiB
+_LARGEST_IMAGE, _MOST_IMAGES = 20 * MiB, 50
+# TeX's own word for "only below the working folder, and no hidden files"; its default lets it read everything.
+_PARANOID = {"openin_any": "p", "openout_any": "p", "shell_escape": "f"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """Where a side job lives and what starts Python in it. Paths are resolved."""
+
+    attempt: Path
+    interpreter: tuple[str, ...]
+    folders: tuple[str, ...]  # of the interpreter and its packages
+    sandbox: str
+
+    @property
+    def scratch(self) -> Path:
+        return self.attempt / SCRATCH
+
+
+def lay_out(side: Side, content: Mapping[str, bytes]) -> None:
+    """The files that the job begins with, in a scratch folder that was not there before."""
+    side.scratch.mkdir(parents=True)
+    for name, data in content.items():
+        path = side.scratch / name
+        if not path.resolve().is_relative_to(side.scratch.resolve()):
+            raise ValueError(f"{name} is no name below a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def results(study: Path, runs: Iterable[str]) -> dict[str, bytes]:
+    """The results files of these runs, as plot.py finds them beside itself. What is no plain file is left out."""
+    names = [f"{run}/final_info.json" for run in runs]
+    return {name: (study / name).read_bytes() for name in names if _plain(study / name, _LARGEST_RESULTS)}
+
+
+def plot(side: Side) -> Job:
+    """`plot.py` in its scratch folder. Nothing of the study is in reach but what was laid out there."""
+    command = Command("plot", (*side.interpreter, "plot.py"), reach=Reach((str(side.scratch),), side.folders))
+    return _job(side, command, {"MPLBACKEND": "Agg"}, PLOT_SECONDS, SMALL)
+
+
+def images(side: Side) -> list[Path]:
+    """What a plot has left, by name: plain files of sensible number and size, links never."""
+    found = [path for path in side.scratch.iterdir() if path.suffix in IMAGES and _plain(path, _LARGEST_IMAGE)]
+    return sorted(found)[:_MOST_IMAGES]
+
+
+def probe(
+    side: Side,
+    words: tuple[str, ...],
+    study: Path,
+    sealed: Iterable[str],
+    data: Iterable[str],
+    limits: Limits,
+    seconds: float,
+) -> Job:
+    """A Python program of the study, such as ("-m", "harness.probe", "--out_dir=…"), in the study's folder.
+
+    It may read all runs, as the experiment might; what is `sealed` is hidden from it, because the coder has written it.
+    """
+    hidden = [str(study / name) for name in (".study", ".git", *sealed)]
+    reach = Reach((str(side.scratch),), (str(study), *side.folders, *data), tuple(hidden))
+    job = _job(side, Command("probe", (*side.interpreter, *words), reach=reach), {}, seconds, limits)
+    return dataclasses.replace(job, cwd=str(study))
+
+
+def typeset(side: Side, main: str, tex: tuple[str, ...], passes: int = 2) -> Job:
+    """`main` to PDF, as often as references need. `tex`: the folders of TeX (runners.tex)."""
+    argv = ("pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", main)
+    command = Command("typeset", argv, reach=Reach((str(side.scratch),), tex))
+    own = {name: str(side.scratch / ".texmf") for name in ("TEXMFHOME", "TEXMFVAR", "TEXMFCONFIG")}
+    job = _job(side, command, {**_PARANOID, **own}, TEX_SECONDS, SMALL)
+    return dataclasses.replace(job, commands=(command,) * passes)
+
+
+def _job(side: Side, command: Command, env: dict[str, str], seconds: float, limits: Limits) -> Job:
+    return Job((command,), str(side.scratch), env, seconds, sandbox=side.sandbox, limits=limits)
+
+
+def _plain(path: Path, largest: int) -> bool:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size <= largest
