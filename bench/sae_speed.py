@@ -1,7 +1,7 @@
 """Training steps of a TopK sparse autoencoder on the CPU: the SAE template's beside SAELens, dictionary_learning, sparsify.
 
 Run from the project's folder: python bench/sae_speed.py --install, once: a virtual environment for the libraries, in the
-user's cache (about 1 GB, 230 MB of it to download). Then: python bench/sae_speed.py [--size large|tiny] [--threads N]
+user's cache (240 MB to download, 1.2 GB on disk). Then: python bench/sae_speed.py [--size large|tiny] [--threads N]
 [--rounds N] [--json]. Exit code 1 if the template's kernels, with the same work in a step as the fastest library, are not
 1.3 times as fast in CPU time at the large size.
 

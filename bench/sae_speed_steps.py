@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import json
-import os
 import sys
 import time
 import types
@@ -240,5 +239,4 @@ def version(package: str) -> str | None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("WANDB_MODE", "disabled")
     main()
