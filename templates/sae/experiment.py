@@ -116,7 +116,7 @@ class TopK(SAE):
             return torch.zeros(())
         before = F.linear(x - self.b_dec.detach(), self.W_enc[dead], self.b_enc[dead])
         values, indices = before.topk(min(len(dead), x.shape[1] // 2), dim=-1, sorted=False)
-        revived = kernels.decode(values.relu(), dead[indices], self.W_dec)
+        revived = kernels.decode(values, dead[indices], self.W_dec)  # negative ones too: they are the ones to revive
         return self.config.auxiliary * (error - revived).pow(2).sum(-1).mean()
 
 
