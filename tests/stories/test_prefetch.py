@@ -164,8 +164,8 @@ def test_code_that_a_person_mends_in_the_study_is_run_and_what_is_made_editable_
 SLOW = "time.sleep(1.5)"
 
 
-def fetching(tmp_path, more=SLOW, **kw):
-    process = begin(tmp_path, recording(tmp_path / "session.jsonl", ONE_RUN), toy(tmp_path, more), **kw)
+def fetching(tmp_path, code=SLOW, **kw):
+    process = begin(tmp_path, recording(tmp_path / "session.jsonl", ONE_RUN), toy(tmp_path, code), **kw)
     wait_for(lambda: study(tmp_path) and fetches(study(tmp_path)))
     return process
 
@@ -178,7 +178,8 @@ def test_the_command_killed_while_data_is_fetched_finds_the_job_again(tmp_path):
 
 
 def test_a_launcher_killed_while_data_is_fetched_is_lost_and_the_data_is_fetched_again(tmp_path):
-    process = fetching(tmp_path, more=["-c", "retry_wait=0.1s"])
+    first_is_slow = 'time.sleep(60 if os.path.getsize(".study/fetches") == 1 else 0)'
+    process = fetching(tmp_path, first_is_slow, more=["-c", "retry_wait=0.1s"])
     status = study(tmp_path) / ".study/attempts/prefetch-try-1/status.json"
     os.kill(json.loads(status.read_text())["pid"], signal.SIGKILL)
     assert process.wait(60) == 0
