@@ -185,6 +185,7 @@ def main() -> int:
     parser.add_argument("--out_dir", type=Path, required=True)
     out_dir = parser.parse_args().out_dir
     began = time.monotonic()
+    print(f"evaluating what {out_dir.name} saved", flush=True)
     try:
         families = evaluate(out_dir)
     except Refused as reason:

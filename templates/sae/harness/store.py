@@ -56,6 +56,7 @@ def _checksum(path: Path) -> int:
 def _make(path: Path, size: int, width: int, parts: Sequence[Part]) -> None:
     from harness.seeds import forked
 
+    print(f"making {path.name} ({size / 1e6:.0f} MB), once, in {path.parent}", flush=True)
     temporary, note = path.with_name(f"{path.stem}.{os.getpid()}.new"), path.with_name(f"{path.stem}.{os.getpid()}.note")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
