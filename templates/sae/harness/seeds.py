@@ -63,9 +63,11 @@ def forked(tasks: Iterable[Callable[..., Any]], hear: Callable[[Any], None] = la
                 number, task = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
                 process = context.Process(target=_child, args=(task, theirs))
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C waits until we know whom to end
                 process.start()
-                theirs.close()
                 running[ours] = (number, process)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+                theirs.close()
             for pipe in wait(list(running)):
                 number, process = running[pipe]
                 try:
