@@ -16,9 +16,9 @@ def entries(*happened, start=1000.0, step=1.0):
     return [e.Entry(v=e.VERSION, seq=i, at=start + step * i, event=event) for i, event in enumerate(happened, 1)]
 
 
-def created(baselines=("run_0",), prefetch=""):
+def created(baselines=("run_0",), prefetch="", smoke=False):
     return e.StudyCreated(name="s", version="1", head=HEAD, profile="tiny", template_sha256="0", baselines=baselines,
-                          prefetch=prefetch)  # fmt: skip
+                          prefetch=prefetch, smoke=smoke)  # fmt: skip
 
 
 def opened(reopen=False, **settings):
@@ -30,8 +30,8 @@ def accepted(run, attempt=1, mean=1.0, **more):
     return e.RunAccepted(run=run, attempt=attempt, head=more.pop("head", HEAD), metrics=metrics, **more)
 
 
-def launched(run, attempt=1):
-    return e.RunLaunched(run=run, attempt=attempt, head=HEAD, seeds=(0,))
+def launched(run, attempt=1, purpose="run", head=HEAD):
+    return e.RunLaunched(run=run, attempt=attempt, head=head, seeds=(0,), purpose=purpose)
 
 
 def ended(run, attempt=1, ending="finished", exit_code=0):
@@ -58,10 +58,10 @@ def rejected(call, run, *problems):
     return e.EditRejected(call=call, run=run, problems=problems or ("no block",))
 
 
-def ready(*more, **settings):
+def ready(*more, smoke=False, **settings):
     """A state at the point where the coder is asked for run_1: baseline measured, plan frozen; then `more`."""
     plan = e.PlanFrozen(plan={"primary": "fit.mse", "max_runs": 10}, sha256="0")
-    return fold(entries(created(), opened(**settings), accepted("run_0", 0, 2.0), plan, *more))
+    return fold(entries(created(smoke=smoke), opened(**settings), accepted("run_0", 0, 2.0), plan, *more))
 
 
 def after(state, *happened):

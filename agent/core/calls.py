@@ -92,9 +92,9 @@ def after(tries: Sequence[Try], session: float, wait: float, salt: str) -> Again
     if asked > LONGEST_WAIT:
         return GiveUp(4, f"{kind.said}; it asks to wait for {duration(asked)}", kind.hint)
     chosen = min(_CAP, wait * 2 ** (same - 1))
-    return Again(last.ended + max(asked, chosen) * (1 + _jitter(f"{salt} {len(tries)}") / 4))
+    return Again(last.ended + max(asked, chosen) * (1 + jitter(f"{salt} {len(tries)}") / 4))
 
 
-def _jitter(salt: str) -> float:
+def jitter(salt: str) -> float:
     """From 0 to 1, different for each study and try, so that studies that failed together do not come back together."""
     return int.from_bytes(hashlib.sha256(salt.encode()).digest()[:4], "big") / 2**32

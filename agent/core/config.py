@@ -49,6 +49,7 @@ class Settings(Strict):
     reply_tokens: Whole = Field(default=16_000, ge=16, le=1_000_000)  # longest reply; its price is in every worst case
     reply_timeout: Annotated[float, BeforeValidator(_seconds)] = 120.0  # silence of the provider
     retry_wait: Annotated[float, BeforeValidator(_seconds)] = 2.0  # before the second try; it doubles with each
+    job_wait: Annotated[float, BeforeValidator(_seconds)] = 30.0  # the same, for a job that the network failed
     stream: bool = True
     prompt_file_bytes: Whole = Field(default=200_000, ge=1000)  # editable and context files beyond this are refused
 

@@ -24,6 +24,7 @@ class StudyCreated(Strict):
     template_sha256: str
     baselines: tuple[str, ...]  # runs to measure first: run_0, run_0_topk …; the first listed is the one judged against
     prefetch: str = ""  # the template's: what has to be fetched before anything is paid for
+    smoke: bool = False  # the profile has a smoke run, which precedes each run of the coder's code
 
 
 class StudyOpened(Strict):
@@ -151,6 +152,7 @@ class EditCommitted(Strict):
     summary: str = ""
     base: str = ""  # the run whose code this change starts from, when the coder chose one
     notes: tuple[str, ...] = ()
+    idle: str = ""  # why it starts no run, for the coder
 
 
 class BaseChosen(Strict):
@@ -177,12 +179,31 @@ class CompletionRefused(Strict):
     reason: str
 
 
+class CoderRequested(Strict):
+    """Something that only a person can do: a dependency, a limit, a fault of the harness."""
+
+    type: Literal["coder.requested"] = "coder.requested"
+    call: str
+    run: str
+    text: str
+
+
 class RunLaunched(Strict):
     type: Literal["run.launched"] = "run.launched"
     run: str
     attempt: int
     head: str
     seeds: tuple[int, ...]
+    purpose: Literal["run", "smoke"] = "run"
+
+
+class SmokePassed(Strict):
+    """The whole path works at a small size; the run itself comes next."""
+
+    type: Literal["smoke.passed"] = "smoke.passed"
+    run: str
+    attempt: int
+    seconds: float = 0.0
 
 
 class RunEnded(Strict):
@@ -257,8 +278,8 @@ class HumanStopped(Strict):
 Event = (
     StudyCreated | StudyOpened | StudyEnded | PlanFrozen | PlanDeviated | WorkspaceSettled
     | DataFetched | DataFailed | CallAsked | CallSent | CallFailed | CallReplied | BudgetReached
-    | EditRejected | EditCommitted | BaseChosen | CoderCompleted | CompletionRefused
-    | RunLaunched | RunEnded | RunAccepted | RunFailed | RunClosed
+    | EditRejected | EditCommitted | BaseChosen | CoderCompleted | CompletionRefused | CoderRequested
+    | RunLaunched | SmokePassed | RunEnded | RunAccepted | RunFailed | RunClosed
     | HumanEdited | HumanTook | HumanStashed | HumanNoted | HumanStopped
 )  # fmt: skip
 

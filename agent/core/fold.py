@@ -34,7 +34,7 @@ def apply(state: State, entry: e.Entry) -> State:
 def _created(state: State, event: e.StudyCreated, at: float) -> State:
     return replace(state, name=event.name, profile=event.profile, baselines=event.baselines,
                    head=event.head, previous=event.head, session=at, version=event.version,
-                   prefetch=event.prefetch)  # fmt: skip
+                   prefetch=event.prefetch, smoke=event.smoke)  # fmt: skip
 
 
 def _opened(state: State, event: e.StudyOpened, at: float) -> State:
@@ -161,8 +161,11 @@ def _committed(state: State, event: e.EditCommitted, at: float) -> State:
     ready = event.starts_run
     run = replace(run, problems=(), kept=(), base="", parent=event.base or run.parent,
                   summary=run.summary or (event.summary if ready else ""), status="ready" if ready else "open",
-                  refusal="" if ready else "idle")  # fmt: skip
+                  change=event.summary if ready else run.change, refusal="" if ready else event.idle or _IDLE)  # fmt: skip
     return _put(state, run)
+
+
+_IDLE = "Your last change is in, but it starts no run."  # in journals that do not say why
 
 
 def _note_files(state: State, files: tuple[str, ...]) -> State:
@@ -192,8 +195,19 @@ def _completion_refused(state: State, event: e.CompletionRefused, at: float) -> 
 
 def _launched(state: State, event: e.RunLaunched, at: float) -> State:
     run = state.runs.get(event.run) or _new_run(state, event.run)
-    attempt = Attempt(event.attempt, event.head, at, event.seeds)
+    attempt = Attempt(event.attempt, event.head, at, event.seeds, purpose=event.purpose, change=run.change)
     return _put(state, replace(run, attempts=(*run.attempts, attempt)))
+
+
+def _smoke_passed(state: State, event: e.SmokePassed, at: float) -> State:
+    state = _put_attempt(state, event.run, accepted=True)
+    run = state.runs[event.run]
+    return _put(state, replace(run, smoked=run.attempts[-1].head))
+
+
+def _requested(state: State, event: e.CoderRequested, at: float) -> State:
+    known = any(one.call == event.call and one.text == event.text for one in state.requests)  # said before a crash
+    return state if known else replace(state, requests=(*state.requests, event))
 
 
 def _run_ended(state: State, event: e.RunEnded, at: float) -> State:
@@ -210,7 +224,7 @@ def _accepted(state: State, event: e.RunAccepted, at: float) -> State:
 
 
 def _failed(state: State, event: e.RunFailed, at: float) -> State:
-    state = _put_attempt(state, event.run, blame=event.blame, evidence=event.evidence)
+    state = _put_attempt(state, event.run, blame=event.blame, evidence=event.evidence, failed=at)
     run = state.runs[event.run]
     if event.feedback:  # the coder's turn
         run = replace(run, status="open", turns_since=0, feedback=event.feedback, refusal="")
@@ -279,7 +293,9 @@ _HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
     e.BudgetReached: _budget_reached,
     e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base_chosen,
     e.CoderCompleted: _completed, e.CompletionRefused: _completion_refused,
-    e.RunLaunched: _launched, e.RunEnded: _run_ended, e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed,
+    e.CoderRequested: _requested,
+    e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _run_ended,
+    e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed,
     e.HumanEdited: _human_edited, e.HumanTook: _human_took, e.HumanStashed: _human_stashed,
     e.HumanNoted: _human_noted, e.HumanStopped: _human_stopped,
 }  # fmt: skip

@@ -28,7 +28,7 @@ PROGRESS_FILE = "progress.jsonl"
 
 MiB = 1024 * 1024
 
-Ending = Literal["finished", "timeout", "limit", "stopped", "lost", "unstartable"]
+Ending = Literal["finished", "timeout", "limit", "diverged", "stalled", "stopped", "lost", "unstartable"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class Job:
     network: Literal["none", "hub", "host"] = "none"
     hub: Allowed = HUB  # what `network = "hub"` lets through
     limits: Limits = Limits()
+    stall: float | None = None  # seconds without a word in progress.jsonl, after a first one, that end the job
     inherit: tuple[
         str, ...
     ] = ()  # variables that a trusted job gets by name though they may hold keys: none is written

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
-from agent.core import calls, prefetch
+from agent.core import again, calls, prefetch
 from agent.core.ledger import PHASES
 from agent.core.state import Run, State, next_call
 from agent.core.text import duration, plural
-from agent.core.triage import AGAIN, CODER, STOPPED
+from agent.core.triage import CODER, STOPPED
 
 WRITING_TIME = 0.2  # share of --max-time that is kept for plots, notes and paper
-LOST_JOBS = 3  # per run and session
 NOTES_TURNS = 2
 IDLE_RUNS = 2  # runs in a row that ended without anything to run
 COMPLETIONS_REFUSED = 1
@@ -57,6 +57,8 @@ class Prefetch:
 class Launch:
     run: str
     attempt: int
+    purpose: Literal["run", "smoke"] = "run"
+    not_before: float = 0.0  # when a job that failed for nobody's fault may be tried again
 
 
 @dataclass(frozen=True)
@@ -197,18 +199,20 @@ def _job_under_way(state: State, elapsed: float) -> Action | None:
 def _held(state: State, elapsed: float) -> Action | None:
     if state.held:
         return Stop(2, state.held, "Mend it, then `resume`: the study goes on where it stopped.")
-    run = next((r for r in state.runs.values() if _lost_in_session(state, r) >= LOST_JOBS), None)
-    if run is None:
-        return None
-    return Stop(
-        4,
-        f"{run.name} was lost or ended from outside {LOST_JOBS} times: {run.attempts[-1].evidence}",
-        "Look at the machine, then `resume`.",
-    )
+    verdicts = [_again(state, run) for run in state.runs.values() if run.status in ("open", "ready")]
+    given_up = next((v for v in verdicts if isinstance(v, calls.GiveUp)), None)
+    return Stop(given_up.exit_code, given_up.why, given_up.hint) if given_up else None
 
 
-def _lost_in_session(state: State, run: Run) -> int:
-    return sum(a.blame in AGAIN and a.launched >= state.session for a in run.attempts)
+def _again(state: State, run: Run | None) -> calls.Again | calls.GiveUp:
+    return again.after(run.attempts if run else (), state.session, state.settings.job_wait, run.name if run else "")
+
+
+def _launch(state: State, name: str, purpose: Literal["run", "smoke"] = "run") -> Launch:
+    run = state.runs.get(name)
+    verdict = _again(state, run)
+    assert isinstance(verdict, calls.Again)  # _held was asked before
+    return Launch(name, len(run.attempts) + 1 if run else 1, purpose, verdict.not_before)
 
 
 def _stopping(state: State, elapsed: float) -> Action | None:
@@ -246,7 +250,7 @@ def _baselines(state: State, elapsed: float) -> Action | None:
         if run is None or run.status != "good":
             if out_of_time(state, elapsed):
                 return Conclude("time")
-            return Launch(name, len(run.attempts) + 1 if run else 1)
+            return _launch(state, name)
     return None
 
 
@@ -261,7 +265,7 @@ def _next_run(state: State, elapsed: float) -> Action | None:
     if experiment_over(state, elapsed):
         return None
     if run is not None and run.status == "ready":
-        return Launch(run.name, len(run.attempts) + 1)
+        return _launch(state, run.name, "smoke" if state.smoke and run.smoked != state.head else "run")
     if not state.affordable("experiments"):
         return None
     if run is None:

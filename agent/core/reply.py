@@ -14,6 +14,10 @@ _BASE = re.compile(r"^[^\w\n]*BASE:[^\w\n]*(?:run[_ ]?)?([A-Za-z0-9_]+)[^\w\n]*$
 _DONE = re.compile(r"^[^\w\n]*ALL_COMPLETED[^\w\n]*$", re.MULTILINE)
 
 
+_REQUEST = re.compile(r"^[^\w\n]*REQUEST:[ \t]*(\S.*)$", re.MULTILINE)
+_MOST_REQUESTS, _LONGEST_REQUEST = 5, 500
+
+
 _THOUGHTS = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>\s*", re.DOTALL | re.IGNORECASE)
 
 
@@ -22,12 +26,19 @@ class Words:
     completed: bool
     base: str
     summary: str
+    requests: tuple[str, ...] = ()  # what only a person can do
 
 
 def words(reply: str) -> Words:
     prose = outside_blocks(reply)
     base = _BASE.findall(prose)
-    return Words(bool(_DONE.search(prose)), f"run_{base[-1].lower()}" if base else "", _summary(prose))
+    asked = [shorten(text.strip(" *_`"), _LONGEST_REQUEST) for text in _REQUEST.findall(prose)[:_MOST_REQUESTS]]
+    return Words(
+        bool(_DONE.search(prose)),
+        f"run_{base[-1].lower()}" if base else "",
+        _summary(prose),
+        tuple(filter(None, asked)),
+    )
 
 
 def without_thoughts(reply: str) -> str:
@@ -56,6 +67,6 @@ def _summary(prose: str) -> str:
         fenced ^= bool(_FENCE.match(line))
         text = line.strip().strip("*_").strip()
         sentence = len(text.split()) >= 3 or text.endswith((".", "!", "?"))
-        if sentence and not fenced and not text.startswith(("#", "`", "BASE:", "ALL_COMPLETED", "<", "|")):
+        if sentence and not fenced and not text.startswith(("#", "`", "BASE:", "ALL_COMPLETED", "REQUEST:", "<", "|")):
             return shorten(text, 72)
     return ""

@@ -33,6 +33,9 @@ class Attempt:
     blame: str = ""
     evidence: str = ""
     accepted: bool = False
+    purpose: str = "run"  # or "smoke"
+    change: str = ""  # what the coder said of the change that was run
+    failed: float = 0.0  # when it was judged to have failed
 
     @property
     def judged(self) -> bool:
@@ -46,6 +49,8 @@ class Run:
     parent: str  # the run whose code it started from
     status: str = "open"  # open → ready (an edit waits to be run) → good | closed
     summary: str = ""  # the goal: what the first change for it was to try; repairs do not rename it
+    change: str = ""  # what the last change was to try
+    smoked: str = ""  # the commit whose smoke run has passed
     turns: int = 0
     turns_since: int = 0  # since the last attempt
     attempts: tuple[Attempt, ...] = ()
@@ -83,6 +88,7 @@ class State:
     version: str = ""
     settings: Settings = field(default_factory=Settings)
     baselines: tuple[str, ...] = ()
+    smoke: bool = False  # each run of the coder's code is preceded by a smoke run
     prefetch: str = ""  # "FILE:FUNCTION" of the template, if it has data to fetch
     revisions: dict[str, str] | None = None  # of what was fetched; None: nothing was, or not yet
     fetch_failures: tuple[Failure, ...] = ()
@@ -99,6 +105,7 @@ class State:
     held: str = ""  # why this session cannot go on
     edited: e.HumanEdited | None = None  # waiting for --take or --stash
     interventions: tuple[tuple[float, str], ...] = ()
+    requests: tuple[e.CoderRequested, ...] = ()
     hints: tuple[e.HumanNoted, ...] = ()  # for the next prompt, or for all
     slips: frozenset[str] = frozenset()
     stopping: str = ""  # "run" or "study"

@@ -111,6 +111,7 @@ class Profile(Strict):
     seeds: Seeds = Seeds()
     seed_jobs: Literal["inside", "per-job"] = "inside"
     smoke: Smoke | None = None
+    stall: Seconds | None = None  # a run that reports progress and then none for this long is ended
     needs: tuple[str, ...] = ()
     limits: Resources = Resources()
     network: Literal["none", "hub"] = "none"

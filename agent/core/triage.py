@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from agent.core.job import Outcome
 from agent.core.text import duration, plural, shorten
 
-CODER = ("code", "resource", "contract", "sealed")  # goes back to the coder and counts as an attempt
-AGAIN = ("lost", "interrupted")  # the same job again; the coder is never told
+CODER = ("code", "resource", "contract", "sealed", "numeric")  # goes back to the coder and counts as an attempt
+AGAIN = ("lost", "interrupted", "transient", "unknown")  # the same job again (core.again); the coder is never told
 STOPPED = "stopped"  # a person ended the run
-HELD = ("environment", "unknown")  # stop and tell the user
+HELD = ("environment",)  # stop and tell the user
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ def blame(case: Case) -> Blame:
     if out.ending == "timeout":
         said = f"did not end within {duration(case.seconds_allowed)} and was killed"
         return Blame("resource", said, _streams(case))
+    if out.ending in ("diverged", "stalled"):
+        kind = "numeric" if out.ending == "diverged" else "resource"
+        return Blame(kind, shorten(out.detail, 200), _streams(case))
     if out.ending == "limit":
         said = out.detail or f"{out.command} exceeded a limit and was killed"
         return Blame("resource", shorten(said, 200), "\n\n".join(part for part in (_used(out), _streams(case)) if part))

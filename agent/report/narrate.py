@@ -65,10 +65,19 @@ def _refused(event: e.CompletionRefused, state: State, template: Template) -> Li
     return "bad", f"{event.run}  {event.reason}"
 
 
+def _requested(event: e.CoderRequested, state: State, template: Template) -> Line:
+    return "bad", f"{event.run}  the coder asks for: {shorten(event.text, 160)}"
+
+
+def _smoke_passed(event: e.SmokePassed, state: State, template: Template) -> Line:
+    return "quiet", f"{event.run}  smoke run passed in {duration(event.seconds)}"
+
+
 def _launched(event: e.RunLaunched, state: State, template: Template) -> Line:
     seeds = f"{len(event.seeds)} seeds" if len(event.seeds) > 1 else "1 seed"
     attempt = f", attempt {event.attempt}" if event.attempt > 1 else ""
-    return "quiet", f"{event.run}  started ({seeds}{attempt})"
+    what = "smoke run started" if event.purpose == "smoke" else "started"
+    return "quiet", f"{event.run}  {what} ({seeds}{attempt})"
 
 
 def _ended(event: e.RunEnded, state: State, template: Template) -> Line | None:
@@ -119,7 +128,8 @@ def _deviated(event: e.PlanDeviated, state: State, template: Template) -> Line:
 _TELLERS: dict[type, Callable[[Any, State, Template], Line | None]] = {
     e.DataFetched: _fetched, e.DataFailed: _fetch_failed, e.CallAsked: _asked, e.CallFailed: _call_failed,
     e.BudgetReached: _budget_reached, e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base,
-    e.CoderCompleted: _completed, e.CompletionRefused: _refused, e.RunLaunched: _launched, e.RunEnded: _ended,
+    e.CoderCompleted: _completed, e.CompletionRefused: _refused, e.CoderRequested: _requested,
+    e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _ended,
     e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted,
     e.HumanStopped: _stopped, e.HumanTook: _took, e.HumanStashed: _stashed, e.PlanDeviated: _deviated,
 }  # fmt: skip

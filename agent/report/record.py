@@ -27,6 +27,7 @@ def record(state: State, template: Template, working: bool | None = None) -> dic
         "cost": _cost(state),
         "highest_mean": best.name if best else None,
         "runs": [{**_run(run), "cost": _bill(ledger.of_run(state, run.name))} for run in state.runs.values()],
+        "requests": [{"run": one.run, "text": one.text} for one in state.requests],
         "interventions": [{"at": at, "what": what} for at, what in state.interventions],
     }
 
@@ -35,7 +36,7 @@ def _run(run: Run) -> dict[str, Any]:
     keys = ("name", "baseline", "parent", "status", "summary", "turns", "head", "metrics", "seconds", "source")
     row = {key: getattr(run, key) for key in keys}
     attempts = [
-        {k: v for k, v in asdict(a).items() if k in ("number", "head", "blame", "evidence", "accepted")}
+        {k: v for k, v in asdict(a).items() if k in ("number", "purpose", "head", "blame", "evidence", "accepted")}
         for a in run.attempts
     ]
     return {**row, "closed": run.closed or None, "warnings": list(run.warnings), "attempts": attempts}

@@ -94,6 +94,8 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
                 f"{plural(len(state.interventions), 'intervention')}, last: {shorten(state.interventions[-1][1], 90)}",
             )
         )
+    if state.requests:
+        rows.append(("The coder asks", "; ".join(shorten(one.text, 120) for one in state.requests[-3:])))
     if state.deviations:
         rows.append(("Plan", "; ".join(f"{d.what} was {d.planned}, now {d.now}" for d in state.deviations[-3:])))
     return rows

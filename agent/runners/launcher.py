@@ -8,8 +8,8 @@ from it into a session of its own, starts the commands and kills their tree. Eac
     kill -9 of both at once  the tree survives; LocalRunner.look kills what still carries the attempt's mark
 
 A start is idempotent: an attempt that somebody has, or once had, is left alone (exit 0). The job ends by itself, at
-its time limit, when the file `stop` appears, or on SIGTERM, SIGINT or SIGHUP; the launcher notices within 0.2 s and
-the tree is dead after GRACE plus some milliseconds.
+its time limit, when what it reports is of no use any more (follow.py), when the file `stop` appears, or on SIGTERM, SIGINT
+or SIGHUP; the launcher notices within 0.2 s and the tree is dead after GRACE plus some milliseconds.
 Exit codes: 0 an outcome was recorded, or there was nothing to do · 2 no usable job.json · 4 the folder cannot be
 written (disk full, rights): the tree is killed and standard error says why.
 A job that exceeds one of its limits (limits.py) is killed at once, without the grace, in which it would go on growing.
@@ -32,8 +32,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from agent.core import redact
-from agent.core.job import STOP_FILE, Ending, Job, Outcome
+from agent.core.job import PROGRESS_FILE, STOP_FILE, Ending, Job, Outcome
 from agent.runners import cgroup, folder, tiers, tree, watch
+from agent.runners.follow import Follower
 from agent.runners.limits import Watcher, size
 from agent.runners.reaper import AT_ONCE, GENTLY, Pipes, Report, reap_job
 from agent.runners.sandbox import DOOR, Prepared, Unprepared, prepare
@@ -121,6 +122,8 @@ class Launcher:
         self.command = job.commands[0].name
         self.reason: Ending | None = None  # why we ordered the end, if we did
         self.excess = ""  # what was too much
+        self.follower = Follower(attempt / PROGRESS_FILE, job.stall)
+        self.told = ""  # what it reported of itself, if that was the end of it
         self.oom_kills = watch.oom_kills()
         self.leaf: cgroup.Leaf | None = None  # the job's control group
         self.signalled = False
@@ -235,7 +238,10 @@ class Launcher:
     def _reason_to_end(self, now: float) -> Ending | None:
         if self.signalled or (self.attempt / STOP_FILE).exists():
             return "stopped"
-        return "timeout" if now - self.began >= self.job.seconds else None
+        if now - self.began >= self.job.seconds:
+            return "timeout"
+        ending, self.told = self.follower.look(self.command, now) or (None, "")
+        return ending
 
     def _pump(self, selector: selectors.BaseSelector, timeout: float) -> None:
         """Move what is there from the pipes to where it belongs: one piece of each, so that no stream starves us."""
@@ -299,6 +305,8 @@ class Launcher:
             return "limit", self.excess + ("; it was killed." if report.killed else ".")
         if report.killed and self.reason == "timeout":
             return "timeout", f"The time limit of {self.job.seconds:g} s was reached during '{name}'; it was killed."
+        if report.killed and self.told and self.reason:
+            return self.reason, self.told
         if report.killed:
             return "stopped", f"'{name}' was stopped on request."
         if by_kernel := self._kernels_verdict(report):

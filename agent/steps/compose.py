@@ -9,6 +9,7 @@ from agent.core.policy import Ask, time_left
 from agent.core.prompt import Prompt
 from agent.core.state import Run
 from agent.core.text import duration, plural, shorten
+from agent.core.triage import CODER
 from agent.llm.prompts import render
 from agent.steps.desk import Desk
 from agent.steps.edit import draft
@@ -81,8 +82,14 @@ def _edit_request(desk: Desk, action: Ask, texts: dict[str, str]) -> str:
 def _task(desk: Desk, action: Ask, run: Run | None, texts: dict[str, str]) -> str:
     state, template = desk.state, desk.template
     if run and run.feedback and run.attempt:
-        failed = [a for a in run.attempts if a.blame and a.evidence]
-        before = _list([f"Attempt {a.number} failed with: {a.evidence}" for a in failed[:-1]])
+        failed = [a for a in run.attempts if a.blame in CODER]  # of others the coder is not told
+        before = _list(
+            [
+                f"Attempt {n}: {a.change or 'the change'}. It failed with: {a.evidence}"
+                for n, a in enumerate(failed[:-1], 1)
+            ]
+        )
+        before = f"Tried before, and what came of it:\n{before}" if before else ""
         return render("failure", run=run.name, goal=run.summary or "see the notes", attempt=str(len(failed)), before=before,
                       attempts=str(state.settings.attempts_per_run), evidence=run.attempt.evidence, detail=run.feedback)  # fmt: skip
     done = [r for r in state.tried if r.status in ("good", "closed")]
@@ -120,8 +127,6 @@ def _kept(run: Run) -> str:
 
 
 def _why_idle(run: Run) -> str:
-    if run.refusal == "idle":
-        return "Your last change is in, but it does not touch the experiment's own code, so there is nothing to run."
     if run.refusal == "base":
         return f"The code is now that of {run.parent}."
     return run.refusal

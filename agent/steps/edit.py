@@ -1,4 +1,4 @@
-"""Step 6–7: from a reply to a commit, or to the reasons why not. One event per reply."""
+"""Step 6–7: from a reply to a commit, or to the reasons why not. One event per reply, after those for what it asks of a person."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ _CUT = {
     "filter": "the provider's content filter ended the reply before it was whole; send the rest in other words",
 }
 _NO_BLOCKS = "the reply holds no SEARCH/REPLACE block that could be recognised; give the change in the form shown above"
+_NOTED = (
+    "your request is written down for the person who reads this study, and may be answered later;"
+    " go on with a change that does without it, or answer ALL_COMPLETED"
+)
 _NOTHING_NEW = "the blocks leave every file as it is"
 
 
@@ -34,6 +38,9 @@ def perform(desk: Desk, action: ReadReply) -> Iterator[e.Event]:
     if reply is None:
         raise InputProblem(f"the reply to {call.name} is gone from .study/llm", "Restore the study from a backup.")
     text = without_thoughts(reply.text)
+    if call.action == "edit":
+        for asked in words(text).requests:
+            yield e.CoderRequested(call=call.name, run=call.run, text=asked)
     cut = _CUT.get(reply.finish, "")
     if not text.strip():
         yield _rejected(call, [cut or _EMPTY], kept=_kept(desk, call), base=_base(desk, call))
@@ -120,7 +127,7 @@ def _accept(desk: Desk, call: Call, said: Words, base: str, before: Mapping[str,
 
     def event(head: str) -> e.EditCommitted:
         return e.EditCommitted(call=call.name, run=call.run, head=head, files=tuple(sorted(passed.files)),
-                               starts_run=passed.starts_run, summary=summary, base=base)  # fmt: skip
+                               starts_run=passed.starts_run, summary=summary, base=base, idle=passed.why)  # fmt: skip
 
     texts = kept_texts(desk, desk.foresee(event(desk.state.head)), target)
     message = f"{call.run}, edit {call.turn}: {summary}"
@@ -137,7 +144,8 @@ def _without_blocks(desk: Desk, call: Call, run: Run, said: Words, base: str) ->
         changes = _difference(desk.editable(desk.state.head), _start(desk, base))
         head = desk.commit(changes, f"{run.name}: start from {base}") if changes else desk.state.head
         return e.BaseChosen(call=call.name, run=run.name, base=base, head=head)
-    return _rejected(call, [_NO_BLOCKS], run.kept if base == run.base else (), base)
+    why = _NOTED if said.requests else _NO_BLOCKS
+    return _rejected(call, [why], run.kept if base == run.base else (), base)
 
 
 def _may_complete(desk: Desk) -> bool:

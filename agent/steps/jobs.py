@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.core.errors import StopAsked
 from agent.core.job import PROGRESS_FILE, Job, NotStarted, Outcome, Running
 from agent.core.policy import out_of_time
+from agent.core.text import duration
 from agent.runners import folder
 from agent.steps.desk import Desk
 from agent.store import files
+
+_POLL = 0.2
 
 
 def outcome_of(desk: Desk, attempt: Path, name: str, make: Callable[[], Job]) -> Outcome:
@@ -30,6 +34,17 @@ def outcome_of(desk: Desk, attempt: Path, name: str, make: Callable[[], Job]) ->
         nap = min(0.25, nap * 1.5)
     desk.show_progress("")
     return sight
+
+
+def wait_until(desk: Desk, moment: float, what: str) -> None:
+    """Nothing is done before `moment`; a person or the time limit may end the waiting."""
+    while (left := moment - desk.now()) > 0:
+        desk.pulse()
+        if out_of_time(desk.state, desk.elapsed()):
+            raise StopAsked("the time limit is reached")
+        desk.show_progress(f"{what} in {duration(left)}")
+        time.sleep(min(left, _POLL))
+    desk.show_progress("")
 
 
 def _progress(attempt: Path, run: str, seconds: float) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from agent.core import events as e
@@ -18,6 +19,7 @@ from agent.core.text import printable
 from agent.core.triage import CODER, Blame, Case, blame
 from agent.steps.accept import accept
 from agent.steps.desk import Desk
+from agent.steps.launch import allowed_seconds
 from agent.store import files
 from agent.store.sweep import sweep
 
@@ -30,12 +32,17 @@ def judge(desk: Desk, action: Judge) -> Iterator[e.Event]:
     assert attempt is not None and attempt.outcome is not None
     outcome = Outcome.from_json(attempt.outcome)
     touched, strays, told = _side_effects(desk, run, attempt)
-    result = _result(desk, run) if outcome.ok and not touched else []
+    result = _result(desk, run, attempt) if outcome.ok and not touched else []
+    if isinstance(result, Result) and attempt.purpose == "smoke":
+        yield e.SmokePassed(run=run.name, attempt=attempt.number, seconds=round(outcome.seconds, 3))
+        return
     if isinstance(result, Result):
         warnings = tuple(_warnings(outcome, strays, told))
         yield accept(desk, run.name, attempt.number, result, outcome.seconds, "", warnings)
         return
     why = blame(_case(desk, run, attempt, outcome, result, touched))
+    if attempt.purpose == "smoke":
+        why = replace(why, evidence=f"in the smoke run, {why.evidence}")
     feedback = (why.detail or why.evidence) if why.kind in CODER and not run.baseline else ""
     yield e.RunFailed(
         run=run.name,
@@ -54,7 +61,7 @@ def _evidence(desk: Desk, run: Run, attempt: Attempt, why: Blame) -> str:
     return f"{run.name}: {why.evidence} (see {log}/stderr.log)"
 
 
-def _result(desk: Desk, run: Run) -> Result | list[str]:
+def _result(desk: Desk, run: Run, attempt: Attempt) -> Result | list[str]:
     path = desk.layout.results(run.name)
     try:
         status = path.lstat()
@@ -68,7 +75,7 @@ def _result(desk: Desk, run: Run) -> Result | list[str]:
         return [f"{run.name}/final_info.json is larger than {_RESULTS_LONGEST // 1_000_000} MB"]
     result = parse_result(path.read_text("utf-8", "replace"))
     reference = desk.state.reference
-    if isinstance(result, Result) and reference and not run.baseline:
+    if isinstance(result, Result) and reference and not run.baseline and attempt.purpose == "run":
         expected = [metric for metric in reference.metrics if not desk.template.metric(metric).optional]
         return missing_metrics(result, expected) or result
     return result
@@ -132,7 +139,7 @@ def _case(
         stderr=files.read_tail(own / "stderr.log"),
         problems=tuple(problems),
         touched=touched,
-        seconds_allowed=desk.profile.timeout,
+        seconds_allowed=allowed_seconds(desk, attempt.purpose),
         asked_by="person" if desk.state.stopping == "run" else "study",
         editable=texts.__contains__,
         sources=lambda name: texts.get(name, ""),

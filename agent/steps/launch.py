@@ -16,25 +16,30 @@ from agent.core.template import Resources
 from agent.steps import baselines, prefetch
 from agent.steps.accept import accept
 from agent.steps.desk import Desk
-from agent.steps.jobs import outcome_of
+from agent.steps.jobs import outcome_of, wait_until
 from agent.store.sweep import sweep
+
+_SMOKE_SEEDS = 2  # enough to see whether several go together
 
 
 def launch(desk: Desk, action: Launch) -> Iterator[e.Event]:
     state = desk.state
+    wait_until(desk, action.not_before, f"{action.run} again")
     put_output_aside(desk, action.run, action.attempt - 1)
     if action.run in state.baselines and (known := baselines.known_result(desk, action.run)):
         baselines.take(desk, action.run, known)
         sweep(desk.layout.output(action.run), os.environ)  # what is committed must be what is there
         yield accept(desk, action.run, 0, known.result, known.seconds, known.source, known.warnings)
         return
-    seeds = seeds_of(desk, action.run)
-    yield e.RunLaunched(run=action.run, attempt=action.attempt, head=state.head, seeds=seeds)
+    seeds = seeds_of(desk, action.run, action.purpose)
+    yield e.RunLaunched(run=action.run, attempt=action.attempt, head=state.head, seeds=seeds, purpose=action.purpose)
 
 
-def seeds_of(desk: Desk, run: str) -> tuple[int, ...]:
-    baseline = run in desk.state.baselines
-    return tuple(range(baselines.seeds_wanted(desk) if baseline else desk.profile.seeds.screen))
+def seeds_of(desk: Desk, run: str, purpose: str) -> tuple[int, ...]:
+    if run in desk.state.baselines:
+        return tuple(range(baselines.seeds_wanted(desk)))
+    wanted = desk.profile.seeds.screen
+    return tuple(range(min(_SMOKE_SEEDS, wanted) if purpose == "smoke" else wanted))
 
 
 def put_output_aside(desk: Desk, run: str, attempt: int) -> None:
@@ -51,25 +56,33 @@ def put_output_aside(desk: Desk, run: str, attempt: int) -> None:
     output.rename(target)
 
 
-def _job(desk: Desk, run: str, attempt: Path, seeds: tuple[int, ...]) -> Job:
+def _job(desk: Desk, run: str, attempt: Path, seeds: tuple[int, ...], purpose: str) -> Job:
     template, profile = desk.template, desk.profile
+    smoke = profile.smoke if purpose == "smoke" else None
     commands = [Command("experiment", _argv(desk, template.command, run), reach=_reach(desk, run, sealed=True))]
     if template.evaluate:
         seen = _reach(desk, run, sealed=False)
         first = (f"{run}/final_info.json",)
         commands.append(Command("evaluate", _argv(desk, template.evaluate, run), unlink_first=first, reach=seen))
     env = {**profile.env, **prefetch.environment(desk), **baselines.environment(desk, run)}
+    env |= smoke.env if smoke else {}
     env |= {"AI_SCIENTIST_SEEDS": ",".join(map(str, seeds)), "AI_SCIENTIST_CHECKPOINT": str(_checkpoint(attempt))}
     wrapped = bool(template.environment.wrapper) and not desk.state.settings.python
     return Job(
         tuple(commands),
         str(desk.layout.root.resolve()),
         env,
-        profile.timeout,
+        allowed_seconds(desk, purpose),
         sandbox="wrapper" if wrapped and desk.state.settings.sandbox == "auto" else desk.state.settings.sandbox,
         network=profile.network,
         limits=_limits(profile.limits),
+        stall=profile.stall,
     )
+
+
+def allowed_seconds(desk: Desk, purpose: str) -> float:
+    smoke = desk.profile.smoke
+    return smoke.timeout if purpose == "smoke" and smoke else desk.profile.timeout
 
 
 def _reach(desk: Desk, run: str, sealed: bool) -> Reach:
@@ -116,8 +129,9 @@ def _argv(desk: Desk, command: str, run: str) -> tuple[str, ...]:
 def wait(desk: Desk, action: Await) -> Iterator[e.Event]:
     run = desk.state.runs[action.run]
     assert run.attempt is not None
-    attempt, seeds = desk.layout.attempt(run.name, run.attempt.number), run.attempt.seeds
-    outcome = outcome_of(desk, attempt, run.name, lambda: _job(desk, run.name, attempt, seeds))
+    last, attempt = run.attempt, desk.layout.attempt(run.name, run.attempt.number)
+    name = f"{run.name} (smoke run)" if last.purpose == "smoke" else run.name
+    outcome = outcome_of(desk, attempt, name, lambda: _job(desk, run.name, attempt, last.seeds, last.purpose))
     yield e.RunEnded(run=run.name, attempt=run.attempt.number, outcome=outcome.to_json())
     if desk.interrupted():
         raise Interrupted("interrupted")

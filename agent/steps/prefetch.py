@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,14 +20,13 @@ from agent.core.job import Command, Job
 from agent.core.policy import Prefetch
 from agent.runners.sandbox import HOME_FOLDER
 from agent.steps.desk import Desk
-from agent.steps.jobs import outcome_of
+from agent.steps.jobs import outcome_of, wait_until
 from agent.store import files
 
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
 PASSED = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", *PROXIES, "NO_PROXY", "no_proxy",
           "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # fmt: skip
 _ANSWER = "answer.json"
-_POLL = 0.2
 FETCH = """
 import importlib, json, os, sys
 module, function, answer = sys.argv[1:]
@@ -46,9 +44,7 @@ def perform(desk: Desk, action: Prefetch) -> Iterator[e.Event]:
         yield e.DataFetched(attempt=action.attempt, revisions={})
         return
     _check(desk, place)
-    while (left := action.not_before - desk.now()) > 0:
-        desk.pulse()
-        time.sleep(min(left, _POLL))
+    wait_until(desk, action.not_before, "fetching the data again")
     attempt = desk.layout.attempt("prefetch", action.attempt)
     outcome = outcome_of(desk, attempt, "prefetch", lambda: _job(desk, place, attempt))
     said = _without_keys(attempt)

@@ -43,7 +43,8 @@ def create(idea: Idea, loaded: LoadedTemplate, settings: Settings, now: Callable
         journal.append(
             e.StudyCreated(name=name, version=__version__, head=head, profile=profile,
                            template_sha256=loaded.sha256, baselines=(first, *others),
-                           prefetch=loaded.template.environment.prefetch)
+                           prefetch=loaded.template.environment.prefetch,
+                           smoke=loaded.template.profile(profile)[1].smoke is not None)
         )  # fmt: skip
         journal.close()
         temporary.rename(results / name)

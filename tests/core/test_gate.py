@@ -19,11 +19,14 @@ def test_a_change_of_the_experiment_starts_a_run():
 
 @pytest.mark.parametrize("name", ["plot.py", "notes/run_1.txt", "probes.py"])
 def test_a_change_of_plots_or_notes_alone_starts_none(name):
-    assert check(OLD, {name: "z = 1\n"}, {"run_0": OLD}) == Passed({name: "z = 1\n"}, False)
+    passed = check(OLD, {name: "z = 1\n"}, {"run_0": OLD})
+    assert (passed.files, passed.starts_run) == ({name: "z = 1\n"}, False)
+    assert "does not touch the experiment's own code" in passed.why
 
 
 def test_a_file_that_stays_as_it_is_is_no_change():
-    assert check(OLD, dict(OLD), {}) == Passed({}, False)
+    passed = check(OLD, dict(OLD), {})
+    assert (passed.files, passed.starts_run) == ({}, False)
 
 
 def test_code_that_does_not_compile_is_quoted_with_its_line():
@@ -56,7 +59,24 @@ def test_other_languages_are_not_compiled():
 
 def test_an_experiment_whose_results_are_known_is_not_run_again():
     seen = {"run_0": {"experiment.py": "x = 0\n"}, "run_1": {"experiment.py": "x = 2\n", "plot.py": "other"}}
-    assert "byte for byte the one of run_1" in refused({"experiment.py": "x = 2\n"}, seen)[0]
+    assert (
+        "the experiment is now the one of run_1, whose results are known"
+        in refused({"experiment.py": "x = 2\n"}, seen)[0]
+    )
+    said = refused({"experiment.py": "x = 2  # two\n"}, seen)[0]
+    assert "in all but comments and layout the one of run_1" in said
+
+
+def test_comments_docstrings_and_layout_are_taken_and_start_no_run():
+    new = {"experiment.py": '"""Sets x."""\n\n# one\nx = (1)\n', "notes/run_1.txt": "seen"}
+    passed = check(OLD, new, {"run_0": OLD})
+    assert (passed.files, passed.starts_run) == (new, False)
+    assert "of experiment.py it changes only comments, docstrings or layout" in passed.why
+
+
+def test_what_calls_into_libraries_say_refuses_a_change_that_can_be_mended():
+    result = check(OLD, {"experiment.py": "x = 2\n"}, {}, lambda before, changed: tuple(changed))
+    assert result == Refused(("experiment.py",), mendable=True)
 
 
 def test_a_file_more_makes_another_experiment():

@@ -5,12 +5,11 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.core import again, ledger
 from agent.core import events as e
-from agent.core import ledger
 from agent.core.calls import KINDS, MOST_TRIES
 from agent.core.fold import fold
 from agent.core.policy import (
-    LOST_JOBS,
     NOTES_TURNS,
     Ask,
     Await,
@@ -45,6 +44,7 @@ from tests.helpers import (
     replied,
 )
 
+LOST_JOBS = again.KINDS["lost"].tries
 PLAN = e.PlanFrozen(plan={"primary": "fit.mse", "max_runs": 10}, sha256="0")
 START = (asked("0001-edit", "run_1"), replied("0001-edit"), committed("0001-edit", "run_1"))
 JOB = (*START, launched("run_1"))
@@ -236,6 +236,79 @@ def test_a_lost_job_is_the_same_job_again_a_few_times_a_session():
     assert decide(after(state, opened()), 0) == Launch("run_1", LOST_JOBS + 1)
 
 
+def fail(state, run, number, kind, evidence="it failed"):
+    """The job that is started next fails, for nobody's fault."""
+    return after(state, launched(run, number), ended(run, number), failed(run, number, kind, "", evidence))
+
+
+def test_a_job_that_the_network_failed_is_started_again_later_and_later_and_no_model_is_asked():
+    state, tries = ready(*START, job_wait="30s"), again.KINDS["transient"].tries
+    waits = []
+    for n in range(1, tries + 1):
+        action = decide(state, 0)
+        assert (action.run, action.attempt) == ("run_1", n)
+        waits.append(action.not_before - state.last if n > 1 else 0.0)
+        state = fail(state, "run_1", n, "transient", "ReadTimeout")
+    assert waits[0] == 0.0 and 30 <= waits[1] <= 38 and 60 <= waits[2] <= 75
+    assert max(waits) <= 1.25 * again.LONGEST_WAIT and sum(waits) > 3600
+    stop = decide(state, 0)
+    assert (stop.exit_code, stop.why) == (
+        4,
+        f"run_1 failed for the network or the hub {tries} times in a row: ReadTimeout",
+    )
+    assert len(state.calls) == 1
+    assert decide(after(state, opened()), 0) == Launch("run_1", tries + 1)
+
+
+def test_a_row_of_such_failures_ends_with_the_first_other_one():
+    state = ready(*START)
+    for n in range(1, 6):
+        state = fail(state, "run_1", n, "transient")
+    state = after(state, launched("run_1", 6), ended("run_1", 6), failed("run_1", 6))
+    state = after(state, asked("0002-edit", "run_1", 2), replied("0002-edit"), committed("0002-edit", "run_1"))
+    assert decide(state, 0) == Launch("run_1", 7)
+
+
+def test_what_nobody_can_explain_is_tried_once_more_and_is_then_the_users():
+    state = fail(ready(*START), "run_1", 1, "unknown", "it said nothing")
+    assert decide(state, 0) == Launch("run_1", 2)
+    stop = decide(fail(state, "run_1", 2, "unknown", "it said nothing"), 0)
+    assert (stop.exit_code, "nobody can say why 2 times in a row: it said nothing" in stop.why) == (4, True)
+
+
+def test_every_kind_that_is_tried_again_has_a_row():
+    assert set(AGAIN) == set(again.KINDS)
+
+
+def test_a_smoke_run_comes_before_the_run_and_once_for_each_change():
+    state = ready(smoke=True)
+    state = after(state, *START)
+    assert decide(state, 0) == Launch("run_1", 1, "smoke")
+    state = after(state, launched("run_1", 1, "smoke"), ended("run_1"), e.SmokePassed(run="run_1", attempt=1))
+    assert decide(state, 0) == Launch("run_1", 2, "run")
+    state = fail(state, "run_1", 2, "lost")
+    assert decide(state, 0) == Launch("run_1", 3, "run")  # it has passed, and the code is the same
+    state = after(state, launched("run_1", 3), ended("run_1", 3), failed("run_1", 3))
+    state = after(state, asked("0002-edit", "run_1", 2), replied("0002-edit"))
+    changed = e.EditCommitted(call="0002-edit", run="run_1", head="b" * 40, files=("experiment.py",), starts_run=True)
+    state = after(state, changed, e.WorkspaceSettled(head="b" * 40))
+    assert decide(state, 0) == Launch("run_1", 4, "smoke")
+
+
+def test_a_failed_smoke_run_is_the_coders_and_counts_as_an_attempt():
+    state = after(ready(smoke=True, attempts_per_run=2), *START, launched("run_1", 1, "smoke"), ended("run_1"))
+    state = after(state, failed("run_1"))
+    assert decide(state, 0) == Ask("0002-edit", "edit", "run_1", 2)
+    assert state.runs["run_1"].blamed("code") == 1
+
+
+def test_what_the_coder_asks_of_a_person_is_kept_once():
+    asks = e.CoderRequested(call="0001-edit", run="run_1", text="more memory, please")
+    state = ready(asked("0001-edit", "run_1"), replied("0001-edit"), asks, asks, rejected("0001-edit", "run_1"))
+    assert state.requests == (asks,)
+    assert decide(state, 0).action == "edit"
+
+
 def test_jobs_that_somebody_else_ends_are_not_started_for_ever():
     state = ready(*START)
     for n in range(1, LOST_JOBS + 1):
@@ -315,7 +388,9 @@ class World:
 
     def __init__(self, dice, speed, people=False, troubles=False, **limits):
         self.people, self.troubles = people, troubles
-        self.state = fold(entries(created(("run_0", "run_0_zero"), "harness/data.py:fetch"), opened(**limits)))
+        smoke = dice[0] % 2 == 0
+        first = created(("run_0", "run_0_zero"), "harness/data.py:fetch", smoke)
+        self.state = fold(entries(first, opened(**limits)))
         self.dice, self.thrown, self.speed, self.elapsed = dice, 0, speed, 0.0
 
     def choose(self, *choices):
@@ -343,7 +418,7 @@ class World:
             yield e.DataFailed(attempt=action.attempt, kind=kind, evidence="it failed")
 
     def launch(self, action):
-        yield launched(action.run, action.attempt)
+        yield launched(action.run, action.attempt, action.purpose, self.state.head)
 
     def _await(self, action):
         yield ended(action.run, self.state.runs[action.run].attempt.number)
@@ -354,7 +429,9 @@ class World:
         kind = self.choose("good", *CODER, *AGAIN, STOPPED, "environment")
         if limit is not None and self.elapsed >= limit:
             kind = "interrupted"  # the study itself stops its job
-        if kind == "good":
+        if kind == "good" and run.attempt.purpose == "smoke":
+            yield e.SmokePassed(run=action.run, attempt=number)
+        elif kind == "good":
             yield accepted(action.run, number, head=f"{number:040d}")
         else:
             yield failed(action.run, number, kind, "mend it" if kind in CODER and not run.baseline else "")
@@ -384,8 +461,10 @@ class World:
             files = self.choose((), (f"notes/{call.run}.txt",), ("notes/run_1.txt",), ("notes/other.txt",))
             yield committed(call.name, call.run, False, files) if files else rejected(call.name, call.run)
             return
-        answer = self.choose("nonsense", "edit", "idle", "base", "done")
-        if answer == "nonsense":
+        answer = self.choose("nonsense", "edit", "idle", "base", "done", "request")
+        if answer == "request":
+            yield e.CoderRequested(call=call.name, run=call.run, text="more memory")
+        if answer in ("nonsense", "request"):
             yield rejected(call.name, call.run)
         elif answer == "base":
             yield e.BaseChosen(call=call.name, run=call.run, base="run_0", head=self.choose(HEAD, "c" * 40))
@@ -408,7 +487,8 @@ class World:
 setattr(World, "await", World._await)  # the methods are named like the actions, but `await` is a word of Python
 
 RUNS, ATTEMPTS, TURNS = 3, 2, 2
-LONGEST_STUDY = 40 + RUNS * (ATTEMPTS + LOST_JOBS) * (TURNS * 3 + 5) + RUNS * NOTES_TURNS * 3
+AGAIN_IN_A_ROW = max(kind.tries for kind in again.KINDS.values())
+LONGEST_STUDY = 40 + 2 * RUNS * (ATTEMPTS + 1) * (AGAIN_IN_A_ROW * 4 + TURNS * 3 + 5) + RUNS * NOTES_TURNS * 3
 WORST = 0.25  # dollars that a call may cost
 DICE = st.lists(st.integers(0, 1000), min_size=1, max_size=60)
 

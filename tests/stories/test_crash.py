@@ -64,6 +64,12 @@ STUDIES = {
         | {("edit", "run_1", 1, "first"): NoReply("cut", "the line broke")},
         (1, "the limit of 1 run is reached; no run gave a usable result"),
     ),
+    "smoke runs, a wish": (
+        {"max_runs": 1},
+        edits(["REQUEST: a larger machine\n\nBreak it.\n" + BROKEN, "Repair it.\n" + REPAIR])
+        | {("notes", "run_1", 1): notes("run_1")},
+        (0, "the limit of 1 run is reached"),
+    ),
     "data that comes at the second try, too dear": (
         {"max_runs": 1, "max_cost": 1.0, "retry_wait": 0.01},
         {"worst": 0.8},
@@ -79,6 +85,9 @@ def _start(place, name):
         experiment__py=lambda text: text.replace("fits = {}", LEDGER),
         template__toml=lambda text: text.split("[[baselines]]")[0] + '[[baselines]]\nname = "sgd"\n',
     )
+    if name.startswith("smoke"):
+        toml = toy / "template.toml"
+        toml.write_text(toml.read_text().replace('timeout = "20s"', 'timeout = "20s"\nsmoke = { timeout = "20s" }'))
     if name.startswith("data"):
         toml = toy / "template.toml"
         toml.write_text(toml.read_text() + '\n[environment]\nprefetch = "harness/data.py:fetch"\n')

@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-from agent.core.policy import LOST_JOBS
+from agent.core.again import KINDS
 from tests.stories import world
 from tests.stories.world import block, edits, notes, rate
 
@@ -177,11 +177,11 @@ def test_a_job_that_is_lost_again_and_again_ends_the_session_and_can_be_resumed(
     root, settings = world.start(tmp_path, folder=toy, max_runs=1, **settings)
     model = world.Script(ONE_RUN, before_reply=lambda prompt: (root / ".study" / "KILL").touch())
     stop = world.go(root, model, settings)
-    assert (stop.exit_code, len(happened(tmp_path, "run.failed", "run_1"))) == (4, LOST_JOBS)
+    assert (stop.exit_code, len(happened(tmp_path, "run.failed", "run_1"))) == (4, KINDS["lost"].tries)
     (root / ".study" / "KILL").unlink()
     model.before_reply = None
     assert world.go(root, model).exit_code == 0
-    assert_done_once(tmp_path, launches=LOST_JOBS + 1)
+    assert_done_once(tmp_path, launches=KINDS["lost"].tries + 1)
 
 
 @pytest.mark.parametrize("seed", range(2))
