@@ -16,6 +16,7 @@ A crash at any point loses at most the step under way: the next session reads th
     Launch → Await → Judge          baselines first, then each run
     FreezePlan                      once the baseline is measured
     Ask → ReadReply                 prompt → reply → commit, or the reasons why not
+    Aside                           plot.py or probes.py have changed: they are run, and that is no run
     CloseRun                        too many failures: said in the notes, and on to the next
     Settle                          the working tree follows the last commit
     Conclude → Stop                 notes and summary are in the study's folder
@@ -31,12 +32,13 @@ from agent.core import policy
 from agent.core.errors import StopAsked
 from agent.core.events import Event
 from agent.core.policy import Action, Stop, decide
-from agent.steps import ask, close, edit, human, judge, launch, prefetch
+from agent.steps import aside, ask, close, edit, human, judge, launch, prefetch
 from agent.steps.desk import Desk
 
 STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
     policy.Prefetch: prefetch.perform,
     policy.Launch: launch.launch,
+    policy.Aside: aside.perform,
     policy.Await: launch.wait,
     policy.Judge: judge.judge,
     policy.FreezePlan: close.freeze_plan,

@@ -24,6 +24,7 @@ class StudyCreated(Strict):
     template_sha256: str
     baselines: tuple[str, ...]  # runs to measure first: run_0, run_0_topk …; the first listed is the one judged against
     prefetch: str = ""  # the template's: what has to be fetched before anything is paid for
+    probes: bool = False  # the template can measure probes.py on all runs
     smoke: bool = False  # the profile has a smoke run, which precedes each run of the coder's code
 
 
@@ -242,6 +243,31 @@ class RunClosed(Strict):
     head: str
 
 
+class FiguresDrawn(Strict):
+    """plot.py was run because it has changed; `files` are all the figures that there are now."""
+
+    type: Literal["figures.drawn"] = "figures.drawn"
+    attempt: int
+    head: str
+    files: tuple[str, ...]
+
+
+class ProbesMeasured(Strict):
+    """probes.py was run on all runs because it has changed. These are the only probes that count from now on."""
+
+    type: Literal["probes.measured"] = "probes.measured"
+    attempt: int
+    runs: dict[str, dict[str, dict[str, Any]]]  # run → metric → mean, stderr, n
+
+
+class SideFailed(Strict):
+    type: Literal["side.failed"] = "side.failed"
+    what: Literal["plot", "probe"]
+    attempt: int
+    evidence: str
+    feedback: str = ""  # what the coder will read; none: it was nobody's fault, and is tried again
+
+
 class HumanEdited(Strict):
     """The tree matches no state that the tool wrote. `saved` is a commit that keeps the person's version for ever."""
 
@@ -280,6 +306,7 @@ Event = (
     | DataFetched | DataFailed | CallAsked | CallSent | CallFailed | CallReplied | BudgetReached
     | EditRejected | EditCommitted | BaseChosen | CoderCompleted | CompletionRefused | CoderRequested
     | RunLaunched | SmokePassed | RunEnded | RunAccepted | RunFailed | RunClosed
+    | FiguresDrawn | ProbesMeasured | SideFailed
     | HumanEdited | HumanTook | HumanStashed | HumanNoted | HumanStopped
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from agent.core import events as e
 from agent.core.calls import Try
 from agent.core.layout import run_of_notes
 from agent.core.prefetch import Failure
-from agent.core.state import GOES_ON, Attempt, Call, Run, State
+from agent.core.state import GOES_ON, SIDES, Attempt, Call, Run, State
 from agent.core.triage import AGAIN, STOPPED
 
 
@@ -34,7 +34,7 @@ def apply(state: State, entry: e.Entry) -> State:
 def _created(state: State, event: e.StudyCreated, at: float) -> State:
     return replace(state, name=event.name, profile=event.profile, baselines=event.baselines,
                    head=event.head, previous=event.head, session=at, version=event.version,
-                   prefetch=event.prefetch, smoke=event.smoke)  # fmt: skip
+                   prefetch=event.prefetch, smoke=event.smoke, probes=event.probes)  # fmt: skip
 
 
 def _opened(state: State, event: e.StudyOpened, at: float) -> State:
@@ -85,6 +85,7 @@ def _asked(state: State, event: e.CallAsked, at: float) -> State:
     state = replace(state, calls={**state.calls, event.call: call}, hints=hints)
     if event.action != "edit":
         return state
+    state = replace(state, told="")
     run = state.runs.get(event.run) or _new_run(state, event.run)
     return _put(state, replace(run, turns=event.turn, turns_since=run.turns_since + 1))
 
@@ -170,7 +171,32 @@ _IDLE = "Your last change is in, but it starts no run."  # in journals that do n
 
 def _note_files(state: State, files: tuple[str, ...]) -> State:
     written = {run_of_notes(path) for path in files} & set(state.runs)
-    return replace(state, noted=state.noted | written)
+    due = {what for what, file in SIDES.items() if file in files and (what != "probe" or state.probes)}
+    return replace(state, noted=state.noted | written, due=state.due | due)
+
+
+def _drawn(state: State, event: e.FiguresDrawn, at: float) -> State:
+    names = ", ".join(event.files) or "no figure"
+    return _side_over(replace(state, figures=event.files), "plot", f"plot.py was run and made {names}.")
+
+
+def _probed(state: State, event: e.ProbesMeasured, at: float) -> State:
+    for name, found in event.runs.items():
+        if name in state.runs:
+            kept = {m: v for m, v in state.runs[name].metrics.items() if not m.startswith("probes.")}
+            state = _put(state, replace(state.runs[name], metrics={**kept, **found}))
+    measured = sorted({metric for found in event.runs.values() for metric in found})
+    return _side_over(state, "probe", f"probes.py was run on {', '.join(event.runs)}: {', '.join(measured)}.")
+
+
+def _side_over(state: State, what: str, told: str) -> State:
+    return replace(state, due=state.due - {what}, told=told, sides=(*state.sides, (what, True)))
+
+
+def _side_failed(state: State, event: e.SideFailed, at: float) -> State:
+    if event.feedback:
+        return _side_over(state, event.what, f"{SIDES[event.what]} failed: {event.evidence}\n\n{event.feedback}")
+    return replace(state, sides=(*state.sides, (event.what, False)))
 
 
 def _base_chosen(state: State, event: e.BaseChosen, at: float) -> State:
@@ -296,6 +322,7 @@ _HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
     e.CoderRequested: _requested,
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _run_ended,
     e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed,
+    e.FiguresDrawn: _drawn, e.ProbesMeasured: _probed, e.SideFailed: _side_failed,
     e.HumanEdited: _human_edited, e.HumanTook: _human_took, e.HumanStashed: _human_stashed,
     e.HumanNoted: _human_noted, e.HumanStopped: _human_stopped,
 }  # fmt: skip

@@ -5,6 +5,7 @@ Pure. Every loop of a study is bounded here: replies per attempt, attempts per r
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,7 @@ from agent.core.triage import CODER, STOPPED
 
 WRITING_TIME = 0.2  # share of --max-time that is kept for plots, notes and paper
 NOTES_TURNS = 2
+SIDES_LOST = 3  # plots and probes in a row that nobody is to blame for: then it goes on without
 IDLE_RUNS = 2  # runs in a row that ended without anything to run
 COMPLETIONS_REFUSED = 1
 BY_HAND = "stopped by a person"
@@ -62,6 +64,14 @@ class Launch:
 
 
 @dataclass(frozen=True)
+class Aside:
+    """Run plot.py or probes.py, which have changed: that is no run."""
+
+    what: Literal["plot", "probe"]
+    attempt: int
+
+
+@dataclass(frozen=True)
 class Await:
     run: str
 
@@ -96,7 +106,7 @@ class Stop:
     hint: str = ""
 
 
-Action = Settle | Prefetch | Ask | ReadReply | Launch | Await | Judge | FreezePlan | CloseRun | Conclude | Stop
+Action = Settle | Prefetch | Ask | ReadReply | Launch | Aside | Await | Judge | FreezePlan | CloseRun | Conclude | Stop
 
 
 def decide(state: State, elapsed: float) -> Action:
@@ -258,6 +268,15 @@ def _plan(state: State, elapsed: float) -> Action | None:
     return FreezePlan() if state.plan is None else None
 
 
+def _aside(state: State, elapsed: float) -> Action | None:
+    run = state.current
+    if not state.due or (run and run.status == "ready") or out_of_time(state, elapsed):
+        return None
+    what: Literal["plot", "probe"] = "probe" if "probe" in state.due else "plot"
+    row = list(itertools.takewhile(lambda side: not side[1], reversed(state.sides)))
+    return Aside(what, len(state.sides) + 1) if len(row) < SIDES_LOST else None
+
+
 def _next_run(state: State, elapsed: float) -> Action | None:
     run = state.current
     if run is not None and (reason := _close_reason(state, run)):
@@ -313,6 +332,7 @@ RULES: tuple[Callable[[State, float], Action | None], ...] = (
     _data,
     _baselines,
     _plan,
+    _aside,
     _next_run,
     _notes,
 )

@@ -88,6 +88,11 @@ class State:
     version: str = ""
     settings: Settings = field(default_factory=Settings)
     baselines: tuple[str, ...] = ()
+    probes: bool = False  # the template can measure probes.py on all runs
+    due: frozenset[str] = frozenset()  # "plot", "probe": what was changed and not run since
+    sides: tuple[tuple[str, bool], ...] = ()  # plots and probes that were run: what, and whether it was anybody's fault
+    told: str = ""  # what came of the last of them, for the coder
+    figures: tuple[str, ...] = ()
     smoke: bool = False  # each run of the coder's code is preceded by a smoke run
     prefetch: str = ""  # "FILE:FUNCTION" of the template, if it has data to fetch
     revisions: dict[str, str] | None = None  # of what was fetched; None: nothing was, or not yet
@@ -153,6 +158,7 @@ class State:
         return self.spent + max(0.0, now - self.session)
 
 
+SIDES = {"plot": "plot.py", "probe": "probes.py"}  # what is run when it has changed, beside the runs
 GOES_ON = ("stopped", "time", "cost")  # ends that the next session goes on from, without new limits
 
 

@@ -141,6 +141,7 @@ class Template(Strict):
     primary: str = ""
     evaluate: CommandLine = ""
     sealed: tuple[Inside, ...] = ()
+    probe: CommandLine = ""  # measures probes.py on what all runs have saved, into {out_dir}/probes.json
     environment: Environment = Environment()
     profiles: dict[Name, Profile] = Field(default={"default": Profile()}, min_length=1)
     metrics: dict[str, Metric] = {}

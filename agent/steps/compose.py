@@ -63,6 +63,8 @@ def _stable(desk: Desk) -> str:
 def _edit_request(desk: Desk, action: Ask, texts: dict[str, str]) -> str:
     run = desk.state.runs.get(action.run)
     request = _task(desk, action, run, texts)
+    if desk.state.told:
+        request = f"{desk.state.told}\n\n{request}"
     if run is None:
         return request
     left = desk.state.settings.turns_per_attempt - run.turns_since

@@ -59,11 +59,11 @@ def put_output_aside(desk: Desk, run: str, attempt: int) -> None:
 def _job(desk: Desk, run: str, attempt: Path, seeds: tuple[int, ...], purpose: str) -> Job:
     template, profile = desk.template, desk.profile
     smoke = profile.smoke if purpose == "smoke" else None
-    commands = [Command("experiment", _argv(desk, template.command, run), reach=_reach(desk, run, sealed=True))]
+    commands = [Command("experiment", argv(desk, template.command, run), reach=reach(desk, run, sealed=True))]
     if template.evaluate:
-        seen = _reach(desk, run, sealed=False)
+        seen = reach(desk, run, sealed=False)
         first = (f"{run}/final_info.json",)
-        commands.append(Command("evaluate", _argv(desk, template.evaluate, run), unlink_first=first, reach=seen))
+        commands.append(Command("evaluate", argv(desk, template.evaluate, run), unlink_first=first, reach=seen))
     env = {**profile.env, **prefetch.environment(desk), **baselines.environment(desk, run)}
     env |= smoke.env if smoke else {}
     env |= {"AI_SCIENTIST_SEEDS": ",".join(map(str, seeds)), "AI_SCIENTIST_CHECKPOINT": str(_checkpoint(attempt))}
@@ -75,7 +75,7 @@ def _job(desk: Desk, run: str, attempt: Path, seeds: tuple[int, ...], purpose: s
         allowed_seconds(desk, purpose),
         sandbox="wrapper" if wrapped and desk.state.settings.sandbox == "auto" else desk.state.settings.sandbox,
         network=profile.network,
-        limits=_limits(profile.limits),
+        limits=limits(profile.limits),
         stall=profile.stall,
     )
 
@@ -85,7 +85,7 @@ def allowed_seconds(desk: Desk, purpose: str) -> float:
     return smoke.timeout if purpose == "smoke" and smoke else desk.profile.timeout
 
 
-def _reach(desk: Desk, run: str, sealed: bool) -> Reach:
+def reach(desk: Desk, run: str, sealed: bool) -> Reach:
     """The run's own folder to write; the study without the tool's records, the interpreter and the data to read."""
     root = desk.layout.root.resolve()
     output = root / run
@@ -104,7 +104,7 @@ def _sealed(desk: Desk) -> list[str]:
     return [*whole, *(name for name in files if not any(name.startswith(f"{folder}/") for folder in whole))]
 
 
-def _limits(asked: Resources) -> Limits:
+def limits(asked: Resources) -> Limits:
     gigabyte = 1024**3
     return Limits(
         memory=None if asked.memory_gb is None else int(asked.memory_gb * gigabyte),
@@ -121,7 +121,7 @@ def _checkpoint(attempt: Path) -> Path:
     return path
 
 
-def _argv(desk: Desk, command: str, run: str) -> tuple[str, ...]:
+def argv(desk: Desk, command: str, run: str) -> tuple[str, ...]:
     words = shlex.split(command.replace("{out_dir}", run))
     return (*desk.interpreter, *words[1:]) if words[0] in ("python", "python3") else tuple(words)
 

@@ -44,6 +44,7 @@ def create(idea: Idea, loaded: LoadedTemplate, settings: Settings, now: Callable
             e.StudyCreated(name=name, version=__version__, head=head, profile=profile,
                            template_sha256=loaded.sha256, baselines=(first, *others),
                            prefetch=loaded.template.environment.prefetch,
+                           probes=bool(loaded.template.probe),
                            smoke=loaded.template.profile(profile)[1].smoke is not None)
         )  # fmt: skip
         journal.close()

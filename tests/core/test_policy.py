@@ -11,6 +11,8 @@ from agent.core.calls import KINDS, MOST_TRIES
 from agent.core.fold import fold
 from agent.core.policy import (
     NOTES_TURNS,
+    SIDES_LOST,
+    Aside,
     Ask,
     Await,
     CloseRun,
@@ -295,6 +297,28 @@ def test_a_smoke_run_comes_before_the_run_and_once_for_each_change():
     assert decide(state, 0) == Launch("run_1", 4, "smoke")
 
 
+def test_plots_and_probes_that_changed_are_run_before_the_next_is_asked_for_and_after_a_run_that_waits():
+    plot = committed("0001-edit", "run_1", False, ("plot.py",))
+    state = after(ready(), asked("0001-edit", "run_1"), replied("0001-edit"), plot)
+    assert decide(state, 0) == Aside("plot", 1)
+    drawn = e.FiguresDrawn(attempt=1, head=HEAD, files=())
+    assert decide(after(state, drawn), 0).action == "edit"
+    both = committed("0001-edit", "run_1", True, ("experiment.py", "plot.py"))
+    state = after(ready(), asked("0001-edit", "run_1"), replied("0001-edit"), both)
+    assert decide(state, 0) == Launch("run_1", 1)
+    state = after(state, launched("run_1"), ended("run_1"), accepted("run_1"))
+    assert decide(state, 0) == Aside("plot", 1)
+
+
+def test_plots_that_are_lost_again_and_again_are_done_without():
+    plot = committed("0001-edit", "run_1", False, ("plot.py",))
+    state = after(ready(), asked("0001-edit", "run_1"), replied("0001-edit"), plot)
+    for number in range(1, SIDES_LOST + 1):
+        assert decide(state, 0) == Aside("plot", number)
+        state = after(state, e.SideFailed(what="plot", attempt=number, evidence="killed"))
+    assert decide(state, 0).action == "edit"
+
+
 def test_a_failed_smoke_run_is_the_coders_and_counts_as_an_attempt():
     state = after(ready(smoke=True, attempts_per_run=2), *START, launched("run_1", 1, "smoke"), ended("run_1"))
     state = after(state, failed("run_1"))
@@ -420,6 +444,15 @@ class World:
     def launch(self, action):
         yield launched(action.run, action.attempt, action.purpose, self.state.head)
 
+    def aside(self, action):
+        what = self.choose("done", "failed", "lost")
+        if what == "done":
+            yield e.FiguresDrawn(attempt=action.attempt, head="9" * 40, files=())
+        else:
+            yield e.SideFailed(
+                what=action.what, attempt=action.attempt, evidence="x", feedback=what if what == "failed" else ""
+            )
+
     def _await(self, action):
         yield ended(action.run, self.state.runs[action.run].attempt.number)
 
@@ -473,9 +506,8 @@ class World:
         elif answer == "done":
             yield e.CompletionRefused(call=call.name, run=call.run, reason="no run")
         else:
-            yield e.EditCommitted(
-                call=call.name, run=call.run, head="d" * 40, files=("experiment.py",), starts_run=answer == "edit"
-            )
+            files = self.choose(("experiment.py",), ("experiment.py", "plot.py"))
+            yield e.EditCommitted(call=call.name, run=call.run, head="d" * 40, files=files, starts_run=answer == "edit")
 
     def closerun(self, action):
         yield e.RunClosed(run=action.run, reason=action.reason, head="e" * 40)

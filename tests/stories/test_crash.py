@@ -25,6 +25,11 @@ def fetch():
         raise ConnectionError("no route")
     return {"points": "r1"}
 """
+PROBES = """
+import json, os, sys
+runs = {run: {"one": {"mean": 1.0}} for run in os.environ["AI_SCIENTIST_RUNS"].split(",")}
+open(sys.argv[1].removeprefix("--out_dir=") + "/probes.json", "w").write(json.dumps({"runs": runs}))
+"""
 STEPS = '    steps = config["epochs"] * len(points)'
 BROKEN = block(STEPS, STEPS.replace("config", "confg"))
 REPAIR = block(STEPS.replace("config", "confg"), STEPS) + block('    "epochs": 3,', '    "epochs": 2,')
@@ -66,7 +71,9 @@ STUDIES = {
     ),
     "smoke runs, a wish": (
         {"max_runs": 1},
-        edits(["REQUEST: a larger machine\n\nBreak it.\n" + BROKEN, "Repair it.\n" + REPAIR])
+        edits(["Probe it.\n" + new_file("probes.py", "x = 1") + block("import json", "import json\n1 / 0", "plot.py"),
+               "REQUEST: a larger machine\n\nBreak it.\n" + BROKEN + block("1 / 0", "", "plot.py"),
+               "Repair it.\n" + REPAIR])
         | {("notes", "run_1", 1): notes("run_1")},
         (0, "the limit of 1 run is reached"),
     ),
@@ -87,7 +94,12 @@ def _start(place, name):
     )
     if name.startswith("smoke"):
         toml = toy / "template.toml"
-        toml.write_text(toml.read_text().replace('timeout = "20s"', 'timeout = "20s"\nsmoke = { timeout = "20s" }'))
+        text = toml.read_text().replace('timeout = "20s"', 'timeout = "20s"\nsmoke = { timeout = "20s" }')
+        text = text.replace(
+            '"plot.py"]', '"plot.py", "probes.py"]\nprobe = "python harness/probes.py --out_dir={out_dir}"'
+        )
+        toml.write_text(text)
+        (toy / "harness/probes.py").write_text(PROBES)
     if name.startswith("data"):
         toml = toy / "template.toml"
         toml.write_text(toml.read_text() + '\n[environment]\nprefetch = "harness/data.py:fetch"\n')

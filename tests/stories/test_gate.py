@@ -191,3 +191,75 @@ def test_a_run_that_diverges_is_ended_early_and_the_coder_hears_it(tmp_path):
     (failure,) = [e for e in world.events_of(root) if e.type == "run.failed"]
     assert failure.blame == "numeric" and "loss is nan in 3 reports in a row" in failure.evidence
     assert "loss is nan" in model.prompts[1].request
+
+
+PLOT = """
+import json, pathlib
+import matplotlib
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+errors = [json.loads(path.read_text())["fit"]["means"]["test_mse"] for path in sorted(pathlib.Path().glob("run_*/final_info.json"))]
+plt.bar(range(len(errors)), errors)
+plt.savefig("errors.png")
+"""
+OLD_PLOT = (world.TOY / "template" / "plot.py").read_text().rstrip("\n")
+
+
+@pytest.mark.slow
+def test_a_change_of_plots_alone_draws_them_and_asks_for_the_next_change(tmp_path):
+    root, settings = world.start(tmp_path, max_runs=1)
+    only_plot = "Draw bars.\n\n" + block(OLD_PLOT, PLOT.strip(), "plot.py")
+    model = Script(edits([only_plot, rate(0.05, 0.02)]) | {("notes", "run_1", 1): notes("run_1")})
+    assert world.go(root, model, settings).exit_code == 0
+    assert model.prompts[1].request.startswith("plot.py was run and made figures/errors.png.")
+    assert "nothing to run" in model.prompts[1].request
+    assert (root / "figures" / "errors.png").read_bytes()[1:4] == b"PNG"
+    assert [e.run for e in runs_started(root)] == ["run_1"]
+    assert "plot.py was run" not in model.prompts[2].request  # it is told once
+
+
+@pytest.mark.slow
+def test_plots_that_fail_are_told_with_their_line_and_stop_nothing(tmp_path):
+    root, settings = world.start(tmp_path, max_runs=1)
+    broken = rate(0.05, 0.02) + block(OLD_PLOT, "print(1)\n[][3]", "plot.py")
+    model = Script(edits(broken) | {("notes", "run_1", 1): notes("run_1")})
+    assert world.go(root, model, settings).exit_code == 0
+    (failed,) = [e for e in world.events_of(root) if e.type == "side.failed"]
+    assert failed.evidence == "IndexError: list index out of range" and "> " in failed.feedback
+    kinds = [e.type for e in world.events_of(root)]
+    assert kinds.index("side.failed") > kinds.index("run.accepted", kinds.index("edit.committed"))  # after the run
+
+
+PROBES = """
+import argparse, json, os, pathlib, sys
+sys.path.insert(0, os.getcwd())
+from probes import probe
+out_dir = sys.argv[1].removeprefix("--out_dir=")
+runs = {run: {name: {"mean": value, "stderr": None, "n": 1} for name, value in
+              probe(json.loads(pathlib.Path(run, "final_info.json").read_text())).items()}
+        for run in os.environ["AI_SCIENTIST_RUNS"].split(",")}
+pathlib.Path(out_dir, "probes.json").write_text(json.dumps({"runs": runs}))
+"""
+
+
+@pytest.mark.slow
+def test_changed_probes_are_measured_on_all_runs_and_take_the_place_of_the_old_ones(tmp_path):
+    toy = world.template(
+        tmp_path / "toy",
+        template__toml=lambda text: text.replace(
+            "primary = ", 'probe = "python harness/probes.py --out_dir={out_dir}"\nprimary = '
+        ).replace('"plot.py"]', '"plot.py", "probes.py"]'),
+    )
+    (toy / "harness" / "probes.py").write_text(PROBES)
+    root, settings = world.start(tmp_path, folder=toy, max_runs=2)
+    line = '    return {"double": 2 * results["fit"]["means"]["test_mse"]}'
+    define = new_file("probes.py", f"def probe(results):\n{line}")
+    rename = "Another probe.\n\n" + block(line, line.replace('"double": 2', '"triple": 3'), "probes.py")
+    second = [rename, rate(0.02, 0.01) + notes("run_1")]
+    model = Script(edits(rate(0.05, 0.02) + define, second) | {("notes", "run_2", 1): notes("run_2")})
+    assert world.go(root, model, settings).exit_code == 0
+    assert model.prompts[1].request.startswith("probes.py was run on run_0, run_0_zero, run_1: probes.double.")
+    runs = world.state_of(root).runs
+    for name in ("run_0", "run_0_zero", "run_1"):
+        found = {m: v["mean"] for m, v in runs[name].metrics.items() if m.startswith("probes.")}
+        assert found == {"probes.triple": 3 * runs[name].metrics["fit.test_mse"]["mean"]}
