@@ -23,11 +23,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np  # noqa: E402
+import numpy as np
+from agent.core.compare import CONFIRM, SCREEN, Rules, Side, confirm, p_better, screen
 
-from agent.core.compare import CONFIRM, SCREEN, Rules, Side, confirm, p_better, screen  # noqa: E402
-from agent.core.result import Measure, Result  # noqa: E402
-from agent.core.template import Template  # noqa: E402
+from agent.core.result import Measure, Result
+from agent.core.template import Template
 
 BASELINE, SCREENED, CONFIRMED = 5, 3, 5  # seeds
 FALSE_BAR, POWER_BAR, EFFECT = 0.5, 0.8, 3.0
