@@ -24,8 +24,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from agent.core.compare import CONFIRM, SCREEN, Rules, Side, confirm, p_better, screen
 
+from agent.core.compare import CONFIRM, SCREEN, Rules, Side, confirm, p_better, screen
 from agent.core.result import Measure, Result
 from agent.core.template import Template
 
@@ -91,7 +91,7 @@ def draw(case: Case, rng: np.random.Generator, studies: int, edits: int, effect:
         own = np.sqrt(1 - case.correlation)
         baseline = shared + own * case.draw(rng, (studies, 1, shared.shape[-1]))
         run = shared[..., :ours] + own * case.draw(rng, (studies, edits, ours))
-        return baseline[..., :theirs], case.louder * run + effect
+        return case.louder * run + effect, baseline[..., :theirs]
 
     run, baseline = pair(SCREENED, case.baseline)
     fresh_run, fresh_baseline = pair(CONFIRMED, CONFIRMED)

@@ -196,3 +196,18 @@ def number(value: object, path: str, problems: list[str]) -> float | None:
         return None
     problems.append(f"{path}: {shorten(json.dumps(value), 40)} is not a number")
     return None
+
+
+def identical(one: Measure, other: Measure) -> bool:
+    """Equal to the bit: on every seed that both have, or the same values in any order; without values, the means."""
+    ours, theirs = one.by_seed, other.by_seed
+    common = ours.keys() & theirs.keys()
+    if common:
+        return all(ours[seed] == theirs[seed] for seed in common) or _same_values(one, other)
+    if one.values and other.values:
+        return _same_values(one, other)
+    return one.mean == other.mean and (one.stderr == other.stderr or None in (one.stderr, other.stderr))
+
+
+def _same_values(one: Measure, other: Measure) -> bool:
+    return sorted(one.values) == sorted(other.values)
