@@ -160,8 +160,8 @@ def _difference(identity: str, run: Side, reference: Side, rules: Rules, test: T
     ours, theirs = run.result.measures[identity], reference.result.measures[identity]
     found = Difference(identity, metric.direction, _estimate(ours), _estimate(theirs), paired=_paired(ours, theirs))
     if identical(ours, theirs):
-        why = f"the same as in {reference.name}, to the bit"
-        return replace(found, verdict=NO_EFFECT if metric.direction != "none" else "", why=why)
+        judged = metric.direction != "none" and metric.role != "cost"
+        return replace(found, verdict=NO_EFFECT if judged else "", why=f"the same as in {reference.name}, to the bit")
     if ours.n == theirs.n == 1 and _DOCUMENTS <= len(ours.documents) == len(theirs.documents):
         return _by_documents(found, metric, ours, theirs, test)
     nothing = _no_noise(run.name, ours) or _no_noise(reference.name, theirs)

@@ -33,6 +33,12 @@ def few_points(curve: Curve, points: int = 5) -> list[int]:
     return sorted({round(last * i / max(1, points - 1)) for i in range(points)})
 
 
+def loss_of(curve: Curve) -> tuple[float, ...] | None:
+    """`loss`, else the sum of all that is neither the step nor a number of latents: those are its terms."""
+    terms = [values for name, values in curve.items() if name not in (_STEPS, "l0")]
+    return curve.get("loss") or (tuple(map(sum, zip(*terms, strict=True))) if terms else None)
+
+
 def _numbers(data: object) -> bool:
     return isinstance(data, list) and bool(data) and all(
         isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e300 and math.isfinite(v) for v in data

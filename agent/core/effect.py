@@ -94,8 +94,9 @@ def warnings(
         *(_same_said(name, s) for s in same[:1]),
         *(f"{s.metric} is {s.value:.6g} in all of {', '.join(s.runs[:_NAMED])}{' …' if len(s.runs) > _NAMED else ''}: "
           "either its evaluation does not see the changes, or it is at its end" for s in stale[:_NAMED]),
-        *(f"the loss term {term} is {100 * share:.3g} % of the loss: it changes next to nothing"
-          + (" (so it was in the baseline)" if term in usual else "") for term, share in small.items()),
+        *(f"the loss term {term} is {100 * share:.3g} % of the loss"
+          + (", as in the baseline" if term in usual else ": it changes next to nothing")
+          for term, share in sorted(small.items(), key=lambda one: one[0] in usual)),
     )  # fmt: skip
 
 

@@ -209,6 +209,14 @@ def _accepted(state: State, event: e.RunAccepted, at: float) -> State:
     return _put(_run_over(state), run)
 
 
+def _compared(state: State, event: e.RunCompared, at: float) -> State:
+    run = state.runs[event.run]
+    new = tuple(w for w in event.warnings if w not in run.warnings)
+    screened = run.comparison if event.stage == "confirmed" else None
+    run = replace(run, comparison=event.comparison, screened=screened, warnings=(*run.warnings, *new))
+    return _put(state, run)
+
+
 def _failed(state: State, event: e.RunFailed, at: float) -> State:
     state = _put_attempt(state, event.run, blame=event.blame, evidence=event.evidence)
     run = state.runs[event.run]
@@ -279,7 +287,8 @@ _HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
     e.BudgetReached: _budget_reached,
     e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base_chosen,
     e.CoderCompleted: _completed, e.CompletionRefused: _completion_refused,
-    e.RunLaunched: _launched, e.RunEnded: _run_ended, e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed,
+    e.RunLaunched: _launched, e.RunEnded: _run_ended, e.RunAccepted: _accepted, e.RunCompared: _compared,
+    e.RunFailed: _failed, e.RunClosed: _closed,
     e.HumanEdited: _human_edited, e.HumanTook: _human_took, e.HumanStashed: _human_stashed,
     e.HumanNoted: _human_noted, e.HumanStopped: _human_stopped,
 }  # fmt: skip

@@ -33,6 +33,7 @@ ONE_OF_EACH = [
     launched("run_1"),
     ended("run_1"),
     accepted("run_1", warnings=("odd",)),
+    e.RunCompared(run="run_1", stage="screen", comparison={"verdict": "within noise"}, warnings=("stale",)),
     failed("run_1"),
     e.RunClosed(run="run_1", reason="x", head=HEAD),
     e.HumanEdited(files=("a", "b"), saved=HEAD),
