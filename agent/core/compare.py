@@ -188,7 +188,7 @@ def _tested(found: Difference, metric: Metric, reference: str, test: Test) -> Di
     ours, theirs = found.run, found.reference
     low, high = interval(*ours.sufficient, *theirs.sufficient)
     found = replace(found, low=low, high=high)
-    said = f"{found.difference:+.4g} (95 % interval {low:+.4g} to {high:+.4g}), {ours.n} seeds against {theirs.n} of {reference}"
+    said = f"{found.difference:+.3g} (95 % interval {low:+.3g} to {high:+.3g}), {ours.n} seeds against {theirs.n} of {reference}"
     if metric.direction == "none":
         return replace(found, why=f"{said}; the template gives it no direction")
     flip = metric.direction == "down"
@@ -201,7 +201,7 @@ def _tested(found: Difference, metric: Metric, reference: str, test: Test) -> Di
     verdict = _verdict(found, metric, test)
     small = abs(found.difference) < metric.min_effect
     return replace(
-        found, verdict=verdict, why=f"{said}{f'; below the least that counts, {metric.min_effect:g}' if small else ''}"
+        found, verdict=verdict, why=f"{said}{f'; less than min_effect, {metric.min_effect:g}' if small else ''}"
     )
 
 
@@ -216,7 +216,7 @@ def _verdict(found: Difference, metric: Metric, test: Test) -> str:
 
 def _by_documents(found: Difference, metric: Metric, ours: Measure, theirs: Measure, test: Test) -> Difference:
     low, high, p_up = over_documents(ours.documents, theirs.documents)
-    said = (f"{found.difference:+.4g} (95 % interval {low:+.4g} to {high:+.4g}) over {len(ours.documents)} documents; "
+    said = (f"{found.difference:+.3g} (95 % interval {low:+.3g} to {high:+.3g}) over {len(ours.documents)} documents; "
             "one seed, so the noise of training is not known")  # fmt: skip
     found = replace(found, low=low, high=high, why=said)
     if metric.direction == "none":

@@ -51,7 +51,7 @@ HISTORY = 1600
 _NAME = 80
 _LINE = 170  # of what has a line of its own: warnings, the other metrics
 _WHY = 210
-_NOTE = 80  # kept for the count of what is left out
+_NOTE = 70  # kept for the count of what is left out
 _OTHERS = 50
 _POINTS = 4
 _WARNINGS = 3
@@ -160,8 +160,8 @@ def _constraints(ids: Sequence[str], template: Template, run: Run, reference: Ru
     for identity in ids:
         metric = template.metric(identity)
         base = beside(run, reference, identity) if reference else None
-        near = f" (allowed {number(base.mean, metric.digits)} ± {metric.tolerance:g})" if base else ""
         value = estimate(run, identity)
+        near = f" (of {number(base.mean, metric.digits)} ± {metric.tolerance:g})" if base and base != value else ""
         said.append(f"{shorten(identity, _NAME)} {number(value.mean, metric.digits) if value else NONE}{near}")
         if len("; ".join(said)) > _LINE:
             said.pop()
