@@ -21,8 +21,9 @@ Limits: of the metrics beside the primary one many are looked at, and no p-value
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from agent.core.bootstrap import over_documents
 from agent.core.comparison import (
@@ -48,6 +49,7 @@ from agent.core.welch import p_better as p_better
 
 FEWEST = 3  # seeds a side, for a verdict
 _DOCUMENTS = 10
+_SANE = (1e-75, 1e75)  # standard errors whose fourth power can be reckoned with
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,22 @@ class Side:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the frozen plan and the template say."""
+    """What the template says; of the primary metric, what the frozen plan says."""
 
     template: Template
     primary: str
     varied: tuple[str, ...] = ()  # keys of protocol.train that the plan declares
+    planned: tuple[tuple[str, Any], ...] = ()  # direction and min_effect of the primary metric
+
+    @classmethod
+    def of(cls, template: Template, plan: Mapping[str, Any]) -> Rules:
+        """`plan` as it was frozen: primary, direction, min_effect, and `varied` if it declares any."""
+        planned = tuple((key, plan[key]) for key in ("direction", "min_effect") if key in plan)
+        return cls(template, plan.get("primary", ""), tuple(plan.get("varied", ())), planned)
+
+    def metric(self, identity: str) -> Metric:
+        found = self.template.metric(identity)
+        return found.model_copy(update=dict(self.planned)) if identity == self.primary else found
 
 
 @dataclass(frozen=True)
@@ -87,7 +100,7 @@ def confirm(screened: Comparison, run: Side, reference: Side, rules: Rules, same
     found = against(run, reference, rules, CONFIRM, same)
     reused = sorted({*found.seeds, *found.reference_seeds} & {*screened.seeds, *screened.reference_seeds})
     checked = tuple(_after_screening(d, screened, reused) for d in found.differences)
-    return found if found.verdict in (NOT_COMPARABLE, NO_EFFECT) else _with_verdict(replace(found, differences=checked))
+    return _with_verdict(replace(found, differences=checked))
 
 
 def _after_screening(now: Difference, screened: Comparison, reused: list[int]) -> Difference:
@@ -156,7 +169,7 @@ def _broken_constraints(run: Side, reference: Side, template: Template) -> Itera
 
 
 def _difference(identity: str, run: Side, reference: Side, rules: Rules, test: Test) -> Difference:
-    metric = rules.template.metric(identity)
+    metric = rules.metric(identity)
     ours, theirs = run.result.measures[identity], reference.result.measures[identity]
     found = Difference(identity, metric.direction, _estimate(ours), _estimate(theirs), paired=_paired(ours, theirs))
     if identical(ours, theirs):
@@ -180,6 +193,11 @@ def _no_noise(name: str, measure: Measure) -> tuple[str, str] | None:
         (n == 0, UNMEASURED, f"{name} does not say over how many seeds it was measured"),
         (n < FEWEST, UNMEASURED, f"{seeds} of {name}; a verdict needs {FEWEST}"),
         (flat, UNMEASURED, f"all {seeds} of {name} gave one value: no noise was measured"),
+        (
+            not _SANE[0] < (measure.stderr or 0) < _SANE[1],
+            UNMEASURED,
+            f"{name}'s standard error is too small or too large",
+        ),
     )
     return next(((verdict, why) for applies, verdict, why in rows if applies), None)
 

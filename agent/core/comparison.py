@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -55,7 +56,7 @@ class Difference:
     def stderr(self) -> float | None:
         """Of the difference, seeds taken as unrelated."""
         ours, theirs = self.run.stderr, self.reference.stderr
-        return None if ours is None or theirs is None else float((ours**2 + theirs**2) ** 0.5)
+        return None if ours is None or theirs is None else math.hypot(ours, theirs)
 
 
 @dataclass(frozen=True)

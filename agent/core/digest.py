@@ -81,7 +81,7 @@ def latest(state: State, template: Template, run: Run, curve: Curve | None = Non
     constraints = [m for m in ids if template.metric(m).role == "constraint" and m not in rows]
     lines = [
         *_outcome(run),
-        *(_Line(1 + i, f"warning: {shorten(w, _LINE)}") for i, w in enumerate(run.warnings[:_WARNINGS])),
+        *_warned(run),
         _Line(0, _head(run, reference)),
         *(_Line(0 if i == 0 else 4, _row(m, template, run, reference, m == primary), (m,)) for i, m in enumerate(rows)),
         *_constraints(constraints, template, run, reference),
@@ -106,6 +106,12 @@ def _outcome(run: Run) -> list[_Line]:
         return []
     said = f"{found.verdict}. " if found.verdict else ""
     return [_Line(0, shorten(f"{shorten(run.name, 20)}: {said}{found.why}", _WHY))]
+
+
+def _warned(run: Run) -> list[_Line]:
+    lines = [_Line(1 + i, f"warning: {shorten(w, _LINE)}") for i, w in enumerate(run.warnings[:_WARNINGS])]
+    more = len(run.warnings) - len(lines)
+    return [*lines, _Line(_MATTERS, f"and {plural(more, 'more warning')} in notes.txt")] if more else lines
 
 
 def _head(run: Run, reference: Run | None) -> str:

@@ -213,7 +213,7 @@ def _compared(state: State, event: e.RunCompared, at: float) -> State:
     run = state.runs[event.run]
     new = tuple(w for w in event.warnings if w not in run.warnings)
     screened = run.comparison if event.stage == "confirmed" else None
-    run = replace(run, comparison=event.comparison, screened=screened, warnings=(*run.warnings, *new))
+    run = replace(run, comparison=event.comparison, screened=screened, warnings=(*new, *run.warnings))
     return _put(state, run)
 
 

@@ -250,6 +250,39 @@ def test_a_comparison_comes_back_from_json_as_it_was(run, base, test):
     assert found.why
 
 
+@given(
+    st.lists(st.floats(-1e99, 1e99), min_size=1, max_size=5), st.lists(st.floats(-1e99, 1e99), min_size=1, max_size=5)
+)
+def test_no_finite_values_break_it_or_bring_what_json_cannot_hold(run, base):
+    json.dumps(judged(run, base).to_json(), allow_nan=False)
+
+
+def test_the_frozen_plan_goes_before_what_the_template_says_by_now():
+    assert (
+        judged(HIGH, LOW, Rules.of(UP, {"primary": "f.m", "direction": "down", "min_effect": 0.0})).verdict == "worse"
+    )
+    assert (
+        judged(HIGH, LOW, Rules.of(UP, {"primary": "f.m", "direction": "up", "min_effect": 3.0})).verdict
+        == "within noise"
+    )
+    assert judged(HIGH, LOW, Rules.of(UP, {"primary": "f.m"})).verdict == "better"
+
+
+def test_a_metric_beside_the_primary_one_is_not_better_without_having_screened_so_either():
+    def both(name, primary, other, first_seed=0):
+        seeds = tuple(range(first_seed, first_seed + 5))
+        return Side(name, Result({"f.m": Measure.of(primary, seeds), "f.o": Measure.of(other, seeds)}, {}, {}))
+
+    made = template(metrics={m: {"direction": "up", "role": "primary"} for m in ("f.m", "f.o")})
+    rules = Rules(made, "f.m")
+    noise = [1.02, 1.0, 0.98, 1.01, 0.99]
+    screened = screen(both("run_1", HIGH, noise), both("run_0", LOW, LOW), rules)
+    again = confirm(screened, both("run_1", LOW, HIGH, 10), both("run_0", LOW, LOW, 10), rules)
+    assert screened.of("f.o").verdict == "within noise"
+    assert again.verdict == "no effect"  # the primary metric, on fresh seeds
+    assert again.of("f.o").verdict == "within noise"
+
+
 def test_keys_of_a_later_version_are_passed_over():
     found = judged(HIGH, LOW)
     assert Comparison.from_json({**found.to_json(), "novel": 1}) == found
