@@ -18,6 +18,7 @@ from agent.core.errors import InputProblem, ScientistError
 if TYPE_CHECKING:
     from agent.core.state import State
     from agent.core.template import Template
+    from agent.store.workspace import Workspace
 
 
 def open_study(options: argparse.Namespace) -> tuple[Path, State, Template]:
@@ -87,7 +88,10 @@ def _show_all(options: argparse.Namespace) -> int:
 
 
 def diff(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
     from agent.core.template import is_experiment
+    from agent.report.diff import surface, told
     from agent.store.workspace import Workspace
 
     root, state, template = open_study(options)
@@ -111,12 +115,22 @@ def diff(options: argparse.Namespace) -> int:
         else [p for p in known if template.may_edit(p) and (is_experiment(p) or p in ("plot.py", "probes.py"))]
     )
     text = workspace.diff(heads[0], heads[1], paths)
+    touches = surface(text, *(_python(workspace, head, paths or known) for head in heads))
     if options.json:
-        print(json.dumps({"from": old, "to": new, "commits": heads, "diff": text}, ensure_ascii=False))
+        rows = [asdict(touch) for touch in touches]
+        answer = {"from": old, "to": new, "commits": heads, "surface": rows, "diff": text}
+        print(json.dumps(answer, ensure_ascii=False))
     else:
         print(f"{old} → {new}: {state.runs[new].summary or 'baseline'}\n")
+        if touches:
+            print(told(touches), end="\n\n")
         print(_coloured(text) if text else "The code is the same.")
     return 0
+
+
+def _python(workspace: Workspace, head: str, paths: list[str]) -> dict[str, str]:
+    wanted = [path for path in paths if path.endswith(".py")]
+    return {name: content.decode("utf-8", "replace") for name, content in workspace.read(head, wanted).items()}
 
 
 def _head(state: State, name: str) -> str:

@@ -226,6 +226,16 @@ class RunAccepted(Strict):
     protocol: dict[str, Any] = {}  # what the study itself set: `revisions` of its data
 
 
+class RunCompared(Strict):
+    """Against the baseline (core.comparison). `screen` stands until `confirmed` replaces it."""
+
+    type: Literal["run.compared"] = "run.compared"
+    run: str
+    stage: Literal["screen", "confirmed"]
+    comparison: dict[str, Any]
+    warnings: tuple[str, ...] = ()  # what core.effect found
+
+
 class RunFailed(Strict):
     type: Literal["run.failed"] = "run.failed"
     run: str
@@ -305,7 +315,7 @@ Event = (
     StudyCreated | StudyOpened | StudyEnded | PlanFrozen | PlanDeviated | WorkspaceSettled
     | DataFetched | DataFailed | CallAsked | CallSent | CallFailed | CallReplied | BudgetReached
     | EditRejected | EditCommitted | BaseChosen | CoderCompleted | CompletionRefused | CoderRequested
-    | RunLaunched | SmokePassed | RunEnded | RunAccepted | RunFailed | RunClosed
+    | RunLaunched | SmokePassed | RunEnded | RunAccepted | RunCompared | RunFailed | RunClosed
     | FiguresDrawn | ProbesMeasured | SideFailed
     | HumanEdited | HumanTook | HumanStashed | HumanNoted | HumanStopped
 )  # fmt: skip

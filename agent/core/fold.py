@@ -249,6 +249,14 @@ def _accepted(state: State, event: e.RunAccepted, at: float) -> State:
     return _put(_run_over(state), run)
 
 
+def _compared(state: State, event: e.RunCompared, at: float) -> State:
+    run = state.runs[event.run]
+    new = tuple(w for w in event.warnings if w not in run.warnings)
+    screened = run.comparison if event.stage == "confirmed" else None
+    run = replace(run, comparison=event.comparison, screened=screened, warnings=(*new, *run.warnings))
+    return _put(state, run)
+
+
 def _failed(state: State, event: e.RunFailed, at: float) -> State:
     state = _put_attempt(state, event.run, blame=event.blame, evidence=event.evidence, failed=at)
     run = state.runs[event.run]
@@ -321,7 +329,7 @@ _HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
     e.CoderCompleted: _completed, e.CompletionRefused: _completion_refused,
     e.CoderRequested: _requested,
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _run_ended,
-    e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed,
+    e.RunAccepted: _accepted, e.RunCompared: _compared, e.RunFailed: _failed, e.RunClosed: _closed,
     e.FiguresDrawn: _drawn, e.ProbesMeasured: _probed, e.SideFailed: _side_failed,
     e.HumanEdited: _human_edited, e.HumanTook: _human_took, e.HumanStashed: _human_stashed,
     e.HumanNoted: _human_noted, e.HumanStopped: _human_stopped,

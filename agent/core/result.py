@@ -1,14 +1,22 @@
-"""final_info.json → Result, or the list of what is wrong with it. Nothing is guessed around."""
+"""final_info.json → Result, or the list of what is wrong with it. Nothing is guessed around.
+
+A family holds `means` and what core.measures reads beside them; `protocol` {eval, train}; `config`; `details`, in which
+`curve` {step: […], loss: […], …} is how training went (core.curve; a template may leave it in run_i/training*.json as well).
+The family `loss_share` has for each term of the loss its part of the whole, from 0 to 1: core.effect looks for terms that
+do nothing. All of it is optional.
+"""
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from agent.core.curve import Curve, curve_from
+from agent.core.measures import Measure as Measure
+from agent.core.measures import number, read_family
 from agent.core.text import printable, shorten
 
 _SKIPPED = re.compile(r"config|cfg|details", re.IGNORECASE)
@@ -17,17 +25,18 @@ _SAME_NAME = '{}: its name "{}" is that of another metric; only A-Z, a-z, 0-9, "
 
 
 @dataclass(frozen=True)
-class Measure:
-    mean: float
-    stderr: float | None = None
-    n: int | None = None
-
-
-@dataclass(frozen=True)
 class Result:
     measures: dict[str, Measure]  # FAMILY.METRIC → its value
     protocol: dict[str, Any]  # by family: eval, train
     config: dict[str, Any]  # by family
+    details: dict[str, Any] = field(default_factory=dict)  # by family
+    seeds: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by family, where it states them
+
+    @property
+    def curve(self) -> Curve | None:
+        """The first that a family gives."""
+        found = (curve_from(of.get("curve")) for of in self.details.values())
+        return next((curve for curve in found if curve), None)
 
 
 def parse_result(text: str) -> Result | list[str]:
@@ -41,6 +50,8 @@ def parse_result(text: str) -> Result | list[str]:
     measures: dict[str, Measure] = {}
     protocol: dict[str, Any] = {}
     config: dict[str, Any] = {}
+    details: dict[str, Any] = {}
+    seeds: dict[str, tuple[int, ...]] = {}
     problems: list[str] = []
     for family, content in data.items():
         if not family:
@@ -49,7 +60,7 @@ def parse_result(text: str) -> Result | list[str]:
         if not isinstance(content, dict):
             problems.append(f"{family}: a family must be an object, not {type(content).__name__}")
             continue
-        found = _family(family, content, problems) if "means" in content else _leaves(family, content, problems)
+        found = read_family(family, content, problems) if "means" in content else _leaves(family, content, problems)
         for path, measure in found.items():
             if identity(path) in measures:
                 problems.append(_SAME_NAME.format(path, identity(path)))
@@ -59,9 +70,13 @@ def parse_result(text: str) -> Result | list[str]:
                 into[family] = content[key]
             elif content.get(key) is not None:
                 problems.append(f"{family}.{key}: must be an object")
+        if isinstance(content.get("details"), dict):
+            details[family] = content["details"]
+        if "means" in content and isinstance(content.get("seeds"), list):
+            seeds[family] = tuple(content["seeds"])
     if not measures and not problems:
         problems.append("final_info.json holds no metric")
-    return [printable(p) for p in problems] or Result(measures, protocol, config)
+    return [printable(p) for p in problems] or Result(measures, protocol, config, details, seeds)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -78,37 +93,27 @@ def missing_metrics(result: Result, expected: Iterable[str]) -> list[str]:
     return [f"{identity}: the baseline has this metric, the run has not" for identity in lost]
 
 
+def check_seeds(result: Result, asked: Sequence[int]) -> list[str]:
+    """Families whose results are not of the seeds that the run was given. One that states neither seeds nor n is not named:
+    nothing is known of its noise, and so it has no verdict."""
+    wanted = ", ".join(map(str, asked))
+    problems = [
+        f"{family}.seeds: the results are of seeds {', '.join(map(str, sorted(seeds)))}; the run was given {wanted}"
+        for family, seeds in result.seeds.items()
+        if sorted(seeds) != sorted(asked)
+    ]
+    for family in dict.fromkeys(metric.partition(".")[0] for metric in result.measures):
+        counts = {m.n for name, m in result.measures.items() if name.startswith(f"{family}.") and m.n is not None}
+        if family not in result.seeds and counts - {len(asked)}:
+            problems.append(
+                f"{family}.n: the results are of {max(counts)} seeds; the run was given {len(asked)} ({wanted})"
+            )
+    return problems
+
+
 def identity(path: str) -> str:
     """FAMILY.METRIC as facts and tables name it."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", path)
-
-
-def _family(family: str, content: dict[str, Any], problems: list[str]) -> dict[str, Measure]:
-    means = content["means"]
-    if not isinstance(means, dict):
-        problems.append(f"{family}.means: must be an object of numbers")
-        return {}
-    stderrs = content.get("stderrs", {})
-    if not isinstance(stderrs, dict):
-        problems.append(f"{family}.stderrs: must be an object of numbers")
-        stderrs = {}
-    n = content.get("n")
-    if n is not None and (not isinstance(n, int) or isinstance(n, bool) or n < 1):
-        problems.append(f"{family}.n: must be a whole number of seeds")
-        n = None
-    found = {}
-    for metric, value in means.items():
-        if not metric:
-            problems.append(f"{family}.means: a metric without a name")
-            continue
-        mean = _number(value, f"{family}.means.{metric}", problems)
-        stderr = _number(stderrs[metric], f"{family}.stderrs.{metric}", problems) if metric in stderrs else None
-        if stderr is not None and stderr < 0:
-            problems.append(f"{family}.stderrs.{metric}: {stderr} is negative")
-        if mean is not None:
-            found[f"{family}.{metric}"] = Measure(mean, stderr, n)
-    problems += [f"{family}.stderrs.{m}: there is no such mean" for m in sorted(set(stderrs) - set(means))]
-    return found
 
 
 def _leaves(path: str, content: dict[str, Any], problems: list[str]) -> dict[str, Measure]:
@@ -126,21 +131,7 @@ def _leaves(path: str, content: dict[str, Any], problems: list[str]) -> dict[str
             if isinstance(value, dict):
                 stack.append((f"{here}.{key}", value))
                 continue
-            mean = _number(value, f"{here}.{key}", problems)
+            mean = number(value, f"{here}.{key}", problems)
             if mean is not None:
                 found[f"{here}.{key}"] = Measure(mean)
     return dict(sorted(found.items()))
-
-
-def _number(value: object, path: str, problems: list[str]) -> float | None:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        if math.isfinite(number):
-            return number
-        problems.append(f"{path}: {value if isinstance(value, float) else 'a number too large'} is not a finite number")
-        return None
-    problems.append(f"{path}: {shorten(json.dumps(value), 40)} is not a number")
-    return None

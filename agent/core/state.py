@@ -66,6 +66,8 @@ class Run:
     source: str = ""
     warnings: tuple[str, ...] = ()
     protocol: dict[str, Any] = field(default_factory=dict)
+    comparison: dict[str, Any] | None = None  # with the baseline: core.comparison, as JSON
+    screened: dict[str, Any] | None = None  # what `comparison` was before it was confirmed
 
     @property
     def attempt(self) -> Attempt | None:

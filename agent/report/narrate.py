@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.core import calls, digest, prefetch
 from agent.core import events as e
+from agent.core.comparison import BETTER, NO_EFFECT, NOT_COMPARABLE, Comparison
 from agent.core.job import Outcome
 from agent.core.state import State
 from agent.core.template import Template
@@ -97,6 +98,13 @@ def _accepted(event: e.RunAccepted, state: State, template: Template) -> Line:
     return "good", text + "".join(f"\n    warning: {w}" for w in event.warnings)
 
 
+def _compared(event: e.RunCompared, state: State, template: Template) -> Line:
+    found = Comparison.from_json(event.comparison)
+    tone = "good" if found.verdict == BETTER else "bad" if found.verdict in (NOT_COMPARABLE, NO_EFFECT) else "plain"
+    said = f"{event.run}  {found.verdict or 'no verdict'}: {found.why}"
+    return tone, said + "".join(f"\n    warning: {w}" for w in event.warnings)
+
+
 def _failed(event: e.RunFailed, state: State, template: Template) -> Line:
     return "bad", f"{event.run}  attempt {event.attempt} failed ({event.blame}): {event.evidence}"
 
@@ -130,6 +138,6 @@ _TELLERS: dict[type, Callable[[Any, State, Template], Line | None]] = {
     e.BudgetReached: _budget_reached, e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base,
     e.CoderCompleted: _completed, e.CompletionRefused: _refused, e.CoderRequested: _requested,
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _ended,
-    e.RunAccepted: _accepted, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted,
+    e.RunAccepted: _accepted, e.RunCompared: _compared, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted,
     e.HumanStopped: _stopped, e.HumanTook: _took, e.HumanStashed: _stashed, e.PlanDeviated: _deviated,
 }  # fmt: skip

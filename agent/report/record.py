@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from agent.core import ledger
+from agent.core import digest, ledger
 from agent.core.state import Run, State
 from agent.core.template import Template
 from agent.report import summary
 
 
 def record(state: State, template: Template, working: bool | None = None) -> dict[str, Any]:
-    best = summary.highest(state, template)
+    best = digest.best(state, template)
     return {
         "name": state.name,
         "status": summary.status(state, working),
@@ -25,7 +25,7 @@ def record(state: State, template: Template, working: bool | None = None) -> dic
         "seconds": round(state.elapsed(state.last), 3),
         "calls": len(state.calls),
         "cost": _cost(state),
-        "highest_mean": best.name if best else None,
+        "best": {"run": best.name, "verdict": digest.verdict(best)} if best else None,
         "runs": [{**_run(run), "cost": _bill(ledger.of_run(state, run.name))} for run in state.runs.values()],
         "requests": [{"run": one.run, "text": one.text} for one in state.requests],
         "interventions": [{"at": at, "what": what} for at, what in state.interventions],
@@ -33,7 +33,8 @@ def record(state: State, template: Template, working: bool | None = None) -> dic
 
 
 def _run(run: Run) -> dict[str, Any]:
-    keys = ("name", "baseline", "parent", "status", "summary", "turns", "head", "metrics", "seconds", "source")
+    keys = ("name", "baseline", "parent", "status", "summary", "turns", "head", "metrics", "seconds", "source",
+            "comparison", "screened")  # fmt: skip
     row = {key: getattr(run, key) for key in keys}
     attempts = [
         {k: v for k, v in asdict(a).items() if k in ("number", "purpose", "head", "blame", "evidence", "accepted")}

@@ -67,15 +67,9 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
         rows.append(
             ("Baseline", f"{state.reference.name}: {primary} {digest.cell(state.reference, primary, template)}")
         )
-    best = highest(state, template)
+    best = digest.best(state, template)
     if best and state.reference:
-        change = digest.difference(best, state.reference, primary, template)
-        rows.append(
-            (
-                "Best mean",
-                f"{best.name}: {primary} {digest.cell(best, primary, template)} ({change}); not tested for noise",
-            )
-        )
+        rows.append(("Best", _best(best, state.reference, primary, template)))
         rows.append(("It tried", best.summary or "–"))
     rows.append(
         (
@@ -96,6 +90,9 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
         )
     if state.requests:
         rows.append(("The coder asks", "; ".join(shorten(one.text, 120) for one in state.requests[-3:])))
+    if doubts := [f"{r.name}: {w}" for r in state.good for w in r.warnings]:
+        more = f" (and {len(doubts) - 3} more)" if len(doubts) > 3 else ""
+        rows.append(("Warnings", "; ".join(shorten(d, 160) for d in doubts[-3:]) + more))
     if state.deviations:
         rows.append(("Plan", "; ".join(f"{d.what} was {d.planned}, now {d.now}" for d in state.deviations[-3:])))
     return rows
@@ -130,15 +127,18 @@ def _tokens(usage: Mapping[str, int]) -> str:
     return f"{usage['prompt_tokens']:,} tokens in{cached}, {usage['completion_tokens']:,} out"
 
 
-def highest(state: State, template: Template) -> Run | None:
-    """The good run with the best mean on the primary metric; no claim that the difference is real."""
-    primary = (state.plan or {}).get("primary", "")
-    direction = template.metric(primary).direction
-    runs = [r for r in state.good if primary in r.metrics]
-    if not runs or direction == "none":
-        return None
-    sign = 1 if direction == "up" else -1
-    return max(runs, key=lambda r: sign * r.metrics[primary]["mean"])
+def _best(run: Run, reference: Run, primary: str, template: Template) -> str:
+    """The value, the difference, and what may be claimed of it: a mean alone claims nothing."""
+    found = digest.comparison(run)
+    value = f"{run.name}: {primary} {digest.cell(run, primary, template)}"
+    change = digest.difference(run, reference, primary, template)
+    if found is None:
+        return f"{value} ({change}); not tested for noise"
+    return f"{value}; {found.verdict or 'no verdict'}: {found.why.removeprefix(f'{primary}: ')}"
+
+
+def verdict(run: Run) -> str:
+    return "–" if run.baseline else digest.verdict(run)
 
 
 def run_table(state: State, template: Template, width: int) -> str:
@@ -146,7 +146,7 @@ def run_table(state: State, template: Template, width: int) -> str:
     primary = (state.plan or {}).get("primary", template.primary)
     paid = any(t.cost for call in state.calls.values() for t in call.tries)
     rows: list[tuple[str, ...]] = [
-        ("run", "from", "what changed", primary or "result", "difference", "tries", "time", "cost")
+        ("run", "from", "what changed", primary or "result", "difference", "verdict", "tries", "time", "cost")
     ]
     for run in state.runs.values():
         what = template.baseline_of(run.name) if run.baseline else run.summary or "–"
@@ -158,7 +158,8 @@ def run_table(state: State, template: Template, width: int) -> str:
         )
         seconds = duration(run.seconds) if run.seconds else "–"
         cost = "–" if run.baseline else dollars(ledger.of_run(state, run.name).cost)
-        rows.append((run.name, run.parent or "–", what, result, change, str(len(run.attempts)), seconds, cost))
+        tries = str(len(run.attempts))
+        rows.append((run.name, run.parent or "–", what, result, change, verdict(run), tries, seconds, cost))
     rows = rows if paid else [row[:-1] for row in rows]
     return columns(rows, wrapped=2, width=max(60, width))
 

@@ -24,7 +24,7 @@ def accept(
     desk: Desk, run: str, attempt: int, result: Result, seconds: float, source: str, warnings: tuple[str, ...]
 ) -> e.RunAccepted:
     """Commit results, logs and texts; the event carries the commit."""
-    metrics = {m: {"mean": v.mean, "stderr": v.stderr, "n": v.n} for m, v in result.measures.items()}
+    metrics = {m: v.to_json() for m, v in result.measures.items()}
 
     def event(head: str) -> e.RunAccepted:
         return e.RunAccepted(

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from agent.core import digest
+from agent.core.curve import Curve, parse_curve
 from agent.core.errors import InputProblem
 from agent.core.layout import notes_file
 from agent.core.policy import Ask, time_left
 from agent.core.prompt import Prompt
+from agent.core.result import Result, parse_result
 from agent.core.state import Run
 from agent.core.text import duration, plural, shorten
 from agent.core.triage import CODER
 from agent.llm.prompts import render
 from agent.steps.desk import Desk
 from agent.steps.edit import draft
+from agent.store.files import read_tail
 
 _NOTES_SHOWN = 2
 _NOTES_LONGEST = 700
+_CURVE_LONGEST = 1_000_000
 _PLOTS = "plot.py"
 
 
@@ -106,7 +110,16 @@ def _task(desk: Desk, action: Ask, run: Run | None, texts: dict[str, str]) -> st
         return render("closed", reason=last.closed, **common)
     due = [r.name for r in state.good if r.name not in state.noted]
     ask = f"Write the notes of {', '.join(due)} ({', '.join(map(notes_file, due))})." if due else ""
-    return render("next", results=digest.latest(state, template, last), due=ask, **common)
+    return render("next", results=digest.latest(state, template, last, _curve(desk, last)), due=ask, **common)
+
+
+def _curve(desk: Desk, run: Run) -> Curve | None:
+    """How training went: the first of run_i/training*.json by name, else what the results hold of it."""
+    for path in sorted(desk.layout.output(run.name).glob("training*.json"))[:1]:
+        if path.is_file() and not path.is_symlink():
+            return parse_curve(read_tail(path, _CURVE_LONGEST))
+    result = parse_result(read_tail(desk.layout.results(run.name), _CURVE_LONGEST))
+    return result.curve if isinstance(result, Result) else None
 
 
 def _notes_request(desk: Desk, action: Ask, texts: dict[str, str]) -> str:

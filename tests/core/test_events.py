@@ -35,6 +35,7 @@ ONE_OF_EACH = [
     e.SmokePassed(run="run_1", attempt=1, seconds=2.5),
     ended("run_1"),
     accepted("run_1", warnings=("odd",)),
+    e.RunCompared(run="run_1", stage="screen", comparison={"verdict": "within noise"}, warnings=("stale",)),
     failed("run_1"),
     e.RunClosed(run="run_1", reason="x", head=HEAD),
     e.FiguresDrawn(attempt=1, head=HEAD, files=("figures/a.png",)),

@@ -17,9 +17,10 @@ def test_means_stderrs_seeds_protocol_and_configuration_are_read():
         {
             "core": {
                 "means": {"mse": 0.5, "ev": 1},
-                "stderrs": {"mse": 0.1},
+                "stderrs": {"mse": 0.1155},
                 "n": 3,
-                "values": {"mse": [1, 2]},
+                "values": {"mse": [0.3, 0.5, 0.7]},
+                "seeds": [4, 5, 6],
                 "protocol": {"eval": {"tokens": 9}},
                 "details": {"x": "text"},
             },
@@ -27,9 +28,15 @@ def test_means_stderrs_seeds_protocol_and_configuration_are_read():
         }
     )
     assert result == Result(
-        {"core.mse": Measure(0.5, 0.1, 3), "core.ev": Measure(1.0, None, 3), "training.seconds": Measure(2.0)},
+        {
+            "core.mse": Measure(0.5, 0.1155, 3, (0.3, 0.5, 0.7), (4, 5, 6)),
+            "core.ev": Measure(1.0, None, 3, (), (4, 5, 6)),
+            "training.seconds": Measure(2.0),
+        },
         {"core": {"eval": {"tokens": 9}}},
         {"training": {"lr": 0.1}},
+        {"core": {"x": "text"}},
+        {"core": (4, 5, 6)},
     )
 
 

@@ -1,0 +1,100 @@
+"""Single values as tables show them: a number, mean ± stderr, a difference, a verdict; and which run is the best so far.
+
+A run that was confirmed is shown with its fresh seeds, and so is the baseline beside it: those of the screening chose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent.core.comparison import BETTER, NO_EFFECT, NOT_COMPARABLE, Comparison, Difference, Estimate
+from agent.core.state import Run, State
+from agent.core.template import Template
+
+_CONFIRMED = "confirmed"
+NONE = "–"
+
+
+def number(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    return f"{value:.{max(1, digits)}g}" if value and (float(text) == 0 or abs(value) >= 1e7) else text
+
+
+def cell(run: Run, identity: str, template: Template) -> str:
+    return shown(estimate(run, identity), template.metric(identity).digits)
+
+
+def shown(value: Estimate | None, digits: int) -> str:
+    if value is None:
+        return NONE
+    return number(value.mean, digits) + (f" ± {number(value.stderr, digits)}" if value.stderr is not None else "")
+
+
+def estimate(run: Run, identity: str) -> Estimate | None:
+    found = comparison(run)
+    confirmed = found.of(identity) if found and found.stage == _CONFIRMED else None
+    measure = run.metrics.get(identity)
+    if confirmed or not measure:
+        return confirmed.run if confirmed else None
+    return Estimate(measure["mean"], measure.get("stderr"), measure.get("n"))
+
+
+def beside(run: Run, reference: Run, identity: str) -> Estimate | None:
+    """The reference's value that belongs to the run's: of the same seeds."""
+    found = _compared(run, reference, identity)
+    return found.reference if found else estimate(reference, identity)
+
+
+def difference(run: Run, reference: Run, identity: str, template: Template) -> str:
+    ours, theirs = estimate(run, identity), beside(run, reference, identity)
+    if ours is None or theirs is None:
+        return NONE
+    change = ours.mean - theirs.mean
+    return ("+" if change >= 0 else "−") + number(abs(change), template.metric(identity).digits)
+
+
+def verdict(run: Run, identity: str = "") -> str:
+    """Of a metric, or of the run as a whole; a dash if there is none. What is not comparable is so in every cell."""
+    found = comparison(run)
+    if found is None:
+        return NONE
+    of_metric = found.of(identity) if identity else None
+    if not identity or (found.verdict in (NOT_COMPARABLE, NO_EFFECT) and (found.reasons or found.same)):
+        return found.verdict or NONE
+    return (of_metric.verdict if of_metric else "") or NONE
+
+
+def comparison(run: Run) -> Comparison | None:
+    return Comparison.from_json(run.comparison) if run.comparison else None
+
+
+def _compared(run: Run, reference: Run, identity: str) -> Difference | None:
+    found = comparison(run)
+    return found.of(identity) if found and found.reference == reference.name else None
+
+
+def by_role(ids: Iterable[str], template: Template, primary: str) -> list[str]:
+    """Each metric once: the primary one, other primary ones, constraints, diagnostics, costs."""
+    rank = {"primary": 0, "constraint": 1, "diagnostic": 2, "cost": 3}
+    return sorted(set(ids), key=lambda m: (m != primary, rank[template.metric(m).role], m))
+
+
+def best(state: State, template: Template) -> Run | None:
+    """The confirmed run with the best mean on the primary metric; if none is confirmed, the best mean, which claims nothing.
+
+    What is not comparable, or had no effect, is never the best. Without a direction there is none.
+    """
+    primary = (state.plan or {}).get("primary", "")
+    direction = template.metric(primary).direction
+    runs = [r for r in state.good if primary in r.metrics and verdict(r) not in (NOT_COMPARABLE, NO_EFFECT)]
+    if not runs or direction == "none":
+        return None
+    sign = 1 if direction == "up" else -1
+    confirmed = [r for r in runs if verdict(r) == BETTER]
+
+    def gain(run: Run) -> float:
+        value = estimate(run, primary)
+        assert value is not None
+        return sign * value.mean
+
+    return max(confirmed or runs, key=gain)
