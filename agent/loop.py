@@ -14,6 +14,7 @@ A crash at any point loses at most the step under way: the next session reads th
          ▼
     Prefetch                        once, if the template has data to fetch
     Launch → Await → Judge          baselines first, then each run
+    Compare                         each run with its baseline; one that looks better is measured anew, with fresh seeds
     FreezePlan                      once the baseline is measured
     Ask → ReadReply                 prompt → reply → commit, or the reasons why not
     Aside                           plot.py or probes.py have changed: they are run, and that is no run
@@ -32,7 +33,7 @@ from agent.core import policy
 from agent.core.errors import StopAsked
 from agent.core.events import Event
 from agent.core.policy import Action, Stop, decide
-from agent.steps import aside, ask, close, edit, human, judge, launch, prefetch
+from agent.steps import aside, ask, close, edit, human, judge, launch, prefetch, weigh
 from agent.steps.desk import Desk
 
 STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
@@ -41,6 +42,7 @@ STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
     policy.Aside: aside.perform,
     policy.Await: launch.wait,
     policy.Judge: judge.judge,
+    policy.Compare: weigh.perform,
     policy.FreezePlan: close.freeze_plan,
     policy.Ask: ask.perform,
     policy.ReadReply: edit.perform,

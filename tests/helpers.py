@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from agent.core import events as e
+from agent.core.comparison import Comparison
 from agent.core.config import Settings
 from agent.core.fold import apply, fold
 from agent.core.state import State
@@ -42,6 +43,11 @@ def failed(run, attempt=1, blame="code", feedback="mend it", evidence="ValueErro
     return e.RunFailed(run=run, attempt=attempt, blame=blame, evidence=evidence, feedback=feedback)
 
 
+def compared(run, verdict="within noise", stage="screen"):
+    found = Comparison(run=run, reference="run_0", stage=stage, primary="fit.mse", verdict=verdict, why="so it is")
+    return e.RunCompared(run=run, stage=stage, comparison=found.to_json())
+
+
 def asked(call, run, turn=1, action="edit"):
     return e.CallAsked(call=call, action=action, run=run, turn=turn, model="m", prompt_sha256="0")
 
@@ -75,7 +81,7 @@ def good_run(number, call=None, **more):
     name, call = f"run_{number}", call or f"{number:04d}-edit"
     return (
         asked(call, name), replied(call), committed(call, name), launched(name), ended(name),
-        accepted(name, **more), e.WorkspaceSettled(head=HEAD),
+        accepted(name, **more), e.WorkspaceSettled(head=HEAD), compared(name),
     )  # fmt: skip
 
 

@@ -54,6 +54,7 @@ class PlanDeviated(Strict):
     what: str
     planned: Any
     now: Any
+    why: str = ""  # a person's reason
 
 
 class WorkspaceSettled(Strict):
@@ -195,7 +196,7 @@ class RunLaunched(Strict):
     attempt: int
     head: str
     seeds: tuple[int, ...]
-    purpose: Literal["run", "smoke"] = "run"
+    purpose: Literal["run", "smoke", "confirm", "replicate"] = "run"
 
 
 class SmokePassed(Strict):
@@ -226,6 +227,37 @@ class RunAccepted(Strict):
     protocol: dict[str, Any] = {}  # what the study itself set: `revisions` of its data
 
 
+class SeedsMeasured(Strict):
+    """More seeds of a run that has results: fresh ones of it or of its baseline to confirm, or what the coder asked for."""
+
+    type: Literal["seeds.measured"] = "seeds.measured"
+    run: str
+    attempt: int
+    head: str
+    metrics: dict[str, dict[str, Any]]  # of these seeds; after a replication, of all of the run's seeds together
+    seconds: float = 0.0
+    source: str = ""
+
+
+class CoderReplicated(Strict):
+    """The coder asks for more seeds of a run that exists. No new run."""
+
+    type: Literal["coder.replicated"] = "coder.replicated"
+    call: str
+    run: str
+    of: str
+    seeds: int
+
+
+class PlanStated(Strict):
+    """What the coder said it would do, before the first run: part of the frozen plan."""
+
+    type: Literal["plan.stated"] = "plan.stated"
+    call: str
+    text: str
+    sha256: str  # of the whole plan with it
+
+
 class RunCompared(Strict):
     """Against the baseline (core.comparison). `screen` stands until `confirmed` replaces it."""
 
@@ -234,6 +266,7 @@ class RunCompared(Strict):
     stage: Literal["screen", "confirmed"]
     comparison: dict[str, Any]
     warnings: tuple[str, ...] = ()  # what core.effect found
+    head: str = ""
 
 
 class RunFailed(Strict):
@@ -315,6 +348,7 @@ Event = (
     StudyCreated | StudyOpened | StudyEnded | PlanFrozen | PlanDeviated | WorkspaceSettled
     | DataFetched | DataFailed | CallAsked | CallSent | CallFailed | CallReplied | BudgetReached
     | EditRejected | EditCommitted | BaseChosen | CoderCompleted | CompletionRefused | CoderRequested
+    | CoderReplicated | PlanStated | SeedsMeasured
     | RunLaunched | SmokePassed | RunEnded | RunAccepted | RunCompared | RunFailed | RunClosed
     | FiguresDrawn | ProbesMeasured | SideFailed
     | HumanEdited | HumanTook | HumanStashed | HumanNoted | HumanStopped

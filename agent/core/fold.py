@@ -10,8 +10,8 @@ from agent.core import events as e
 from agent.core.calls import Try
 from agent.core.layout import run_of_notes
 from agent.core.prefetch import Failure
-from agent.core.state import GOES_ON, SIDES, Attempt, Call, Run, State
-from agent.core.triage import AGAIN, STOPPED
+from agent.core.state import FRESH, GOES_ON, SIDES, Attempt, Call, Run, State
+from agent.core.triage import AGAIN, HELD, STOPPED
 
 
 def fold(entries: Iterable[e.Entry]) -> State:
@@ -260,11 +260,53 @@ def _compared(state: State, event: e.RunCompared, at: float) -> State:
 def _failed(state: State, event: e.RunFailed, at: float) -> State:
     state = _put_attempt(state, event.run, blame=event.blame, evidence=event.evidence, failed=at)
     run = state.runs[event.run]
+    if run.attempts[-1].purpose in FRESH:
+        return _run_over(_without_more_seeds(state, run, event))
     if event.feedback:  # the coder's turn
         run = replace(run, status="open", turns_since=0, feedback=event.feedback, refusal="")
     elif event.blame not in AGAIN and (run.baseline or event.blame != STOPPED):
         state = replace(state, held=event.evidence)
     return _put(_run_over(state), run)
+
+
+def _without_more_seeds(state: State, run: Run, event: e.RunFailed) -> State:
+    """The run has its results; what failed is to measure more of it."""
+    if event.blame in AGAIN:
+        return state
+    if event.blame in HELD:
+        return replace(state, held=event.evidence)
+    if run.attempts[-1].purpose == "replicate":
+        return _put(state, replace(run, replicas=0))
+    return _put(state, replace(run, unconfirmable=event.evidence))
+
+
+def _measured(state: State, event: e.SeedsMeasured, at: float) -> State:
+    run = state.runs[event.run]
+    purpose = "confirm"
+    if event.attempt:
+        state = _put_attempt(state, event.run, accepted=True)
+        run = state.runs[event.run]
+        purpose = run.attempts[-1].purpose
+    if purpose == "confirm":
+        run = replace(run, confirmation=event.metrics)
+    else:  # judged anew, with what it has now
+        run = replace(run, metrics=event.metrics, replicas=0, replicated=run.replicated + 1, comparison=None)
+    return _put(_run_over(state), replace(run, seconds=run.seconds + event.seconds))
+
+
+def more_seeds(run: str) -> str:
+    return f"More seeds of {run} were asked for."
+
+
+def _replicated(state: State, event: e.CoderReplicated, at: float) -> State:
+    state = _read(state, event.call)
+    state = _put(state, replace(state.runs[event.of], replicas=event.seeds))
+    asking = state.runs[event.run]
+    return _put(state, replace(asking, problems=(), kept=(), refusal=more_seeds(event.of)))
+
+
+def _stated(state: State, event: e.PlanStated, at: float) -> State:
+    return replace(state, plan={**(state.plan or {}), "planned": event.text, "sha256": event.sha256})
 
 
 def _closed(state: State, event: e.RunClosed, at: float) -> State:
@@ -299,7 +341,7 @@ def _human_noted(state: State, event: e.HumanNoted, at: float) -> State:
 
 
 def _human_stopped(state: State, event: e.HumanStopped, at: float) -> State:
-    if event.what == "study" or state.current:
+    if event.what == "study" or state.current or state.at_work:
         state = replace(state, stopping=event.what)
     state = replace(state, slips=state.slips | {event.slip})
     return _intervened(state, at, f"stopped the {event.what}")
@@ -327,7 +369,7 @@ _HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
     e.BudgetReached: _budget_reached,
     e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base_chosen,
     e.CoderCompleted: _completed, e.CompletionRefused: _completion_refused,
-    e.CoderRequested: _requested,
+    e.CoderRequested: _requested, e.CoderReplicated: _replicated, e.PlanStated: _stated, e.SeedsMeasured: _measured,
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _run_ended,
     e.RunAccepted: _accepted, e.RunCompared: _compared, e.RunFailed: _failed, e.RunClosed: _closed,
     e.FiguresDrawn: _drawn, e.ProbesMeasured: _probed, e.SideFailed: _side_failed,

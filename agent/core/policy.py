@@ -12,9 +12,10 @@ from typing import Literal
 
 from agent.core import again, calls, prefetch
 from agent.core.ledger import PHASES
-from agent.core.state import Run, State, next_call
+from agent.core.state import FRESH, Run, State, next_call
 from agent.core.text import duration, plural
 from agent.core.triage import CODER, STOPPED
+from agent.core.verdicts import wants_confirmation
 
 WRITING_TIME = 0.2  # share of --max-time that is kept for plots, notes and paper
 NOTES_TURNS = 2
@@ -22,6 +23,9 @@ SIDES_LOST = 3  # plots and probes in a row that nobody is to blame for: then it
 IDLE_RUNS = 2  # runs in a row that ended without anything to run
 COMPLETIONS_REFUSED = 1
 BY_HAND = "stopped by a person"
+
+
+Purpose = Literal["run", "smoke", "confirm", "replicate"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Prefetch:
 class Launch:
     run: str
     attempt: int
-    purpose: Literal["run", "smoke"] = "run"
+    purpose: Purpose = "run"
     not_before: float = 0.0  # when a job that failed for nobody's fault may be tried again
 
 
@@ -79,6 +83,14 @@ class Await:
 @dataclass(frozen=True)
 class Judge:
     run: str
+
+
+@dataclass(frozen=True)
+class Compare:
+    """A run with its baseline: on the seeds that it was run on, or on fresh ones of both."""
+
+    run: str
+    stage: Literal["screen", "confirmed"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +118,21 @@ class Stop:
     hint: str = ""
 
 
-Action = Settle | Prefetch | Ask | ReadReply | Launch | Aside | Await | Judge | FreezePlan | CloseRun | Conclude | Stop
+Action = (
+    Settle
+    | Prefetch
+    | Ask
+    | ReadReply
+    | Launch
+    | Aside
+    | Await
+    | Judge
+    | Compare
+    | FreezePlan
+    | CloseRun
+    | Conclude
+    | Stop
+)
 
 
 def decide(state: State, elapsed: float) -> Action:
@@ -209,7 +235,8 @@ def _job_under_way(state: State, elapsed: float) -> Action | None:
 def _held(state: State, elapsed: float) -> Action | None:
     if state.held:
         return Stop(2, state.held, "Mend it, then `resume`: the study goes on where it stopped.")
-    verdicts = [_again(state, run) for run in state.runs.values() if run.status in ("open", "ready")]
+    waiting = [run for run in state.runs.values() if run.status in ("open", "ready") or _more_to_measure(run)]
+    verdicts = [_again(state, run) for run in waiting]
     given_up = next((v for v in verdicts if isinstance(v, calls.GiveUp)), None)
     return Stop(given_up.exit_code, given_up.why, given_up.hint) if given_up else None
 
@@ -218,7 +245,7 @@ def _again(state: State, run: Run | None) -> calls.Again | calls.GiveUp:
     return again.after(run.attempts if run else (), state.session, state.settings.job_wait, run.name if run else "")
 
 
-def _launch(state: State, name: str, purpose: Literal["run", "smoke"] = "run") -> Launch:
+def _launch(state: State, name: str, purpose: Purpose = "run") -> Launch:
     run = state.runs.get(name)
     verdict = _again(state, run)
     assert isinstance(verdict, calls.Again)  # _held was asked before
@@ -266,6 +293,32 @@ def _baselines(state: State, elapsed: float) -> Action | None:
 
 def _plan(state: State, elapsed: float) -> Action | None:
     return FreezePlan() if state.plan is None else None
+
+
+def _more_to_measure(run: Run) -> bool:
+    return run.attempt is not None and run.attempt.purpose in FRESH and run.attempt.blame in again.KINDS
+
+
+def _compare(state: State, elapsed: float) -> Action | None:
+    """Each run is compared as soon as it has results; one that screens as better is measured anew, with its baseline."""
+    reference = state.reference
+    if reference is None or state.plan is None:
+        return None
+    for run in state.good:
+        if run.comparison is None:
+            return Compare(run.name, "screen")
+        if not wants_confirmation(run.comparison) or run.unconfirmable or reference.unconfirmable:
+            continue
+        if run.confirmation and reference.confirmation:
+            return Compare(run.name, "confirmed")
+        if not _time_for_writing(state, elapsed):
+            return _launch(state, run.name if reference.confirmation else reference.name, "confirm")
+    return None
+
+
+def _replicate(state: State, elapsed: float) -> Action | None:
+    asked = next((run for run in state.good if run.replicas), None)
+    return _launch(state, asked.name, "replicate") if asked and not _time_for_writing(state, elapsed) else None
 
 
 def _aside(state: State, elapsed: float) -> Action | None:
@@ -332,6 +385,8 @@ RULES: tuple[Callable[[State, float], Action | None], ...] = (
     _data,
     _baselines,
     _plan,
+    _compare,
+    _replicate,
     _aside,
     _next_run,
     _notes,

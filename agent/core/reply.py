@@ -15,6 +15,10 @@ _DONE = re.compile(r"^[^\w\n]*ALL_COMPLETED[^\w\n]*$", re.MULTILINE)
 
 
 _REQUEST = re.compile(r"^[^\w\n]*REQUEST:[ \t]*(\S.*)$", re.MULTILINE)
+_REPLICATE = re.compile(
+    r"^[^\w\n]*REPLICATE:[^\w\n]*(?:run[_ ]?)?(\d{1,4})(?:[^\w\n]+seeds[^\w\n]*(\d{1,4}))?[^\w\n]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 _MOST_REQUESTS, _LONGEST_REQUEST = 5, 500
 
 
@@ -27,17 +31,20 @@ class Words:
     base: str
     summary: str
     requests: tuple[str, ...] = ()  # what only a person can do
+    replicate: tuple[str, int] | None = None  # a run, and how many more seeds of it (0: not said)
 
 
 def words(reply: str) -> Words:
     prose = outside_blocks(reply)
     base = _BASE.findall(prose)
+    more = _REPLICATE.findall(prose)
     asked = [shorten(text.strip(" *_`"), _LONGEST_REQUEST) for text in _REQUEST.findall(prose)[:_MOST_REQUESTS]]
     return Words(
-        bool(_DONE.search(prose)),
-        f"run_{base[-1].lower()}" if base else "",
-        _summary(prose),
-        tuple(filter(None, asked)),
+        completed=bool(_DONE.search(prose)),
+        base=f"run_{base[-1].lower()}" if base else "",
+        summary=_summary(prose),
+        requests=tuple(filter(None, asked)),
+        replicate=(f"run_{more[-1][0]}", int(more[-1][1] or 0)) if more else None,
     )
 
 
@@ -67,6 +74,10 @@ def _summary(prose: str) -> str:
         fenced ^= bool(_FENCE.match(line))
         text = line.strip().strip("*_").strip()
         sentence = len(text.split()) >= 3 or text.endswith((".", "!", "?"))
-        if sentence and not fenced and not text.startswith(("#", "`", "BASE:", "ALL_COMPLETED", "REQUEST:", "<", "|")):
+        if (
+            sentence
+            and not fenced
+            and not text.startswith(("#", "`", "BASE:", "ALL_COMPLETED", "REQUEST:", "REPLICATE:", "<", "|"))
+        ):
             return shorten(text, 72)
     return ""

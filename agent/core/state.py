@@ -33,7 +33,7 @@ class Attempt:
     blame: str = ""
     evidence: str = ""
     accepted: bool = False
-    purpose: str = "run"  # or "smoke"
+    purpose: str = "run"  # or "smoke", "confirm", "replicate"
     change: str = ""  # what the coder said of the change that was run
     failed: float = 0.0  # when it was judged to have failed
 
@@ -66,6 +66,10 @@ class Run:
     source: str = ""
     warnings: tuple[str, ...] = ()
     protocol: dict[str, Any] = field(default_factory=dict)
+    confirmation: dict[str, dict[str, Any]] = field(default_factory=dict)  # the metrics on fresh seeds
+    unconfirmable: str = ""  # why there will be none
+    replicas: int = 0  # seeds that the coder has asked for and that are not measured yet
+    replicated: int = 0  # how often more seeds were measured
     comparison: dict[str, Any] | None = None  # with the baseline: core.comparison, as JSON
     screened: dict[str, Any] | None = None  # what `comparison` was before it was confirmed
 
@@ -76,6 +80,11 @@ class Run:
     @property
     def number(self) -> int:
         return 0 if self.baseline else int(self.name.removeprefix("run_"))
+
+    @property
+    def used(self) -> frozenset[int]:
+        """Seeds that this run was measured on, or was to be."""
+        return frozenset(seed for attempt in self.attempts for seed in attempt.seeds)
 
     def blamed(self, *kinds: str) -> int:
         return sum(a.blame in kinds for a in self.attempts)
@@ -141,6 +150,11 @@ class State:
         return next((r for r in self.runs.values() if r.status in ("open", "ready")), None)
 
     @property
+    def at_work(self) -> bool:
+        """Whether a job is under way, of whatever run."""
+        return any(r.attempt and r.attempt.outcome is None and not r.attempt.judged for r in self.runs.values())
+
+    @property
     def last_good(self) -> Run | None:
         return self.good[-1] if self.good else self.reference
 
@@ -161,6 +175,7 @@ class State:
 
 
 SIDES = {"plot": "plot.py", "probe": "probes.py"}  # what is run when it has changed, beside the runs
+FRESH = ("confirm", "replicate")  # purposes of jobs that add seeds to a run that has results
 GOES_ON = ("stopped", "time", "cost")  # ends that the next session goes on from, without new limits
 
 

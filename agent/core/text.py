@@ -72,6 +72,12 @@ def shorten(text: str, longest: int) -> str:
     return flat if len(flat) <= longest else flat[: longest - 1].rstrip() + "…"
 
 
+def shorten_lines(text: str, longest: int) -> str:
+    """Printable lines; what is too long is cut at the end, and says so."""
+    kept = "\n".join(printable(line.rstrip()) for line in text.strip().splitlines())
+    return kept if len(kept) <= longest else kept[:longest].rstrip() + "\n… (cut here)"
+
+
 def listed(words: Iterable[str], most: int = 4) -> str:
     """a, b and c; of many the first ones."""
     names = list(words)

@@ -9,9 +9,9 @@ from agent.core import calls, digest, prefetch
 from agent.core import events as e
 from agent.core.comparison import BETTER, NO_EFFECT, NOT_COMPARABLE, Comparison
 from agent.core.job import Outcome
-from agent.core.state import State
+from agent.core.state import SIDES, State
 from agent.core.template import Template
-from agent.core.text import duration, shorten
+from agent.core.text import duration, plural, shorten
 
 Line = tuple[str, str]  # tone (plain, good, bad, quiet), text
 
@@ -70,6 +70,34 @@ def _requested(event: e.CoderRequested, state: State, template: Template) -> Lin
     return "bad", f"{event.run}  the coder asks for: {shorten(event.text, 160)}"
 
 
+def _replicated(event: e.CoderReplicated, state: State, template: Template) -> Line:
+    return "plain", f"{event.of}  the coder asks for {plural(event.seeds, 'more seed')}"
+
+
+def _stated(event: e.PlanStated, state: State, template: Template) -> Line:
+    return "quiet", f"plan  frozen, with what the coder plans  [{event.sha256[:8]}]"
+
+
+def _measured(event: e.SeedsMeasured, state: State, template: Template) -> Line:
+    took = event.source or f"in {duration(event.seconds)}"
+    return (
+        "quiet",
+        f"{event.run}  measured on {'fresh' if state.runs[event.run].confirmation else 'more'} seeds  {took}",
+    )
+
+
+def _drawn(event: e.FiguresDrawn, state: State, template: Template) -> Line:
+    return "quiet", f"plot.py  {', '.join(event.files) or 'no figure'}"
+
+
+def _probed(event: e.ProbesMeasured, state: State, template: Template) -> Line:
+    return "quiet", f"probes.py  measured on {', '.join(event.runs)}"
+
+
+def _side_failed(event: e.SideFailed, state: State, template: Template) -> Line:
+    return "bad", f"{SIDES[event.what]}  failed: {shorten(event.evidence, 140)}"
+
+
 def _smoke_passed(event: e.SmokePassed, state: State, template: Template) -> Line:
     return "quiet", f"{event.run}  smoke run passed in {duration(event.seconds)}"
 
@@ -77,7 +105,8 @@ def _smoke_passed(event: e.SmokePassed, state: State, template: Template) -> Lin
 def _launched(event: e.RunLaunched, state: State, template: Template) -> Line:
     seeds = f"{len(event.seeds)} seeds" if len(event.seeds) > 1 else "1 seed"
     attempt = f", attempt {event.attempt}" if event.attempt > 1 else ""
-    what = "smoke run started" if event.purpose == "smoke" else "started"
+    words = {"smoke": "smoke run started", "confirm": "fresh seeds started", "replicate": "more seeds started"}
+    what = words.get(event.purpose, "started")
     return "quiet", f"{event.run}  {what} ({seeds}{attempt})"
 
 
@@ -137,6 +166,8 @@ _TELLERS: dict[type, Callable[[Any, State, Template], Line | None]] = {
     e.DataFetched: _fetched, e.DataFailed: _fetch_failed, e.CallAsked: _asked, e.CallFailed: _call_failed,
     e.BudgetReached: _budget_reached, e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base,
     e.CoderCompleted: _completed, e.CompletionRefused: _refused, e.CoderRequested: _requested,
+    e.CoderReplicated: _replicated, e.PlanStated: _stated, e.SeedsMeasured: _measured, e.FiguresDrawn: _drawn,
+    e.ProbesMeasured: _probed, e.SideFailed: _side_failed,
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _ended,
     e.RunAccepted: _accepted, e.RunCompared: _compared, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted,
     e.HumanStopped: _stopped, e.HumanTook: _took, e.HumanStashed: _stashed, e.PlanDeviated: _deviated,

@@ -43,7 +43,7 @@ def accept(
     after = desk.foresee(event(desk.state.head))
     if run in desk.state.baselines and attempt:
         baselines.remember(desk, run, seconds, len(desk.state.runs[run].attempts[-1].seeds))
-    outputs = _outputs(desk, run)
+    outputs = commit_outputs(desk, run)
     head = desk.commit({**outputs, **kept_texts(desk, after)}, _message(desk, after.runs[run], result))
     return event(head)
 
@@ -62,16 +62,17 @@ def _write_logs(desk: Desk, run: str, attempt: int) -> None:
     files.write(output / "command.sh", "\n".join(["#!/bin/sh", *script]) + "\n", own)
 
 
-def _outputs(desk: Desk, run: str) -> dict[str, bytes]:
-    """The small files of run_i/, for the commit."""
+def commit_outputs(desk: Desk, folder: str) -> dict[str, bytes]:
+    """The small files of run_i/, or of a folder in it, for the commit."""
     kept: dict[str, bytes] = {}
     room = _COMMITTED_BYTES
-    for path in sorted(desk.layout.output(run).rglob("*")):
+    results = desk.layout.results(folder)
+    for path in sorted(desk.layout.output(folder).rglob("*")):
         if path.is_symlink() or not path.is_file() or path.suffix in _BULKY:
             continue
-        if path.stat().st_size > _COMMITTED_FILE and path != desk.layout.results(run):
+        if path.stat().st_size > _COMMITTED_FILE and path != results:
             continue
-        if path == desk.layout.results(run) or (len(kept) < _COMMITTED_FILES and path.stat().st_size <= room):
+        if path == results or (len(kept) < _COMMITTED_FILES and path.stat().st_size <= room):
             kept[path.relative_to(desk.layout.root).as_posix()] = path.read_bytes()
             room -= path.stat().st_size
     return kept

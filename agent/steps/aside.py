@@ -59,7 +59,7 @@ def _content(desk: Desk) -> dict[str, bytes]:
 def _probe(desk: Desk, here: side.Side) -> Job:
     """The template's command, seeing what its evaluation sees, and writing its scratch folder only."""
     root, folder = desk.layout.root.resolve(), here.scratch
-    seen = reach(desk, "", sealed=False)
+    seen = reach(desk, root, "", sealed=False)
     seen = dataclasses.replace(seen, writable=(str(folder),))
     words = argv(desk, desk.template.probe, str(folder))
     env = {**desk.profile.env, "AI_SCIENTIST_RUNS": ",".join(_measured(desk))}

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -66,6 +67,24 @@ def kept(desk: Desk, run: str) -> Known | None:
     return Known(result, float(origin["seconds"]), source, folder, warnings)
 
 
+def kept_more(desk: Desk, run: str, seeds: tuple[int, ...]) -> Known | None:
+    """The baseline's results on these other seeds, if the cache has them."""
+    folder = _entry(desk, run, seeds)
+    result = _read(folder)
+    if result is None:
+        return None
+    origin = json.loads((folder / _ORIGIN).read_text("utf-8"))
+    return Known(result, float(origin["seconds"]), f"measured in study {origin['study']}", folder)
+
+
+def remember_more(desk: Desk, run: str, output: Path, seconds: float, seeds: tuple[int, ...]) -> None:
+    if kept_more(desk, run, seeds) or _too_large(output):
+        return
+    origin = {"study": desk.state.name, "run": run, "seconds": round(seconds, 3), "seeds": len(seeds), "source": ""}
+    with suppress(OSError):
+        _store(_entry(desk, run, seeds), output, origin)
+
+
 def _shipped(desk: Desk, run: str) -> Known | None:
     folder = desk.layout.shipped(run)
     result = _read(folder)
@@ -80,37 +99,40 @@ def _read(folder: Path) -> Result | None:
 
 def take(desk: Desk, run: str, known: Known) -> None:
     """Put a known result's files into run_0/. Links stay links: what they lead to is not part of the result."""
-    shutil.copytree(
-        known.folder,
-        desk.layout.output(run),
-        symlinks=True,
-        ignore=shutil.ignore_patterns(_ORIGIN),
-        dirs_exist_ok=True,
-    )
+    copy(known.folder, desk.layout.output(run))
+
+
+def copy(folder: Path, target: Path) -> None:
+    shutil.copytree(folder, target, symlinks=True, ignore=shutil.ignore_patterns(_ORIGIN), dirs_exist_ok=True)
 
 
 def remember(desk: Desk, run: str, seconds: float, seeds: int) -> None:
     """Keep a measured baseline for other studies. Room is all that can be lacking, and then nothing is kept."""
     output = desk.layout.output(run)
-    if kept(desk, run) or sum(p.lstat().st_size for p in output.rglob("*") if p.is_file()) > _LARGEST:
+    if kept(desk, run) or _too_large(output):
         return
     day = f"{datetime.fromtimestamp(desk.now()):%Y-%m-%d %H:%M}"
     source = f"measured by `ai-scientist baseline` on {day}" if desk.layout.only_measures else ""
     origin = {"study": desk.state.name, "run": run, "seconds": round(seconds, 3), "seeds": seeds, "source": source}
-    try:
+    with suppress(OSError):
         keep(desk, run, output, origin)
-    except OSError:
-        return
+
+
+def _too_large(output: Path) -> bool:
+    return sum(p.lstat().st_size for p in output.rglob("*") if p.is_file()) > _LARGEST
 
 
 def keep(desk: Desk, run: str, folder: Path, origin: dict[str, Any]) -> None:
     """Make a copy of `folder` the cache's entry, in one step; what was there before goes."""
-    entry = _entry(desk, run)
+    _store(_entry(desk, run), folder, origin)
+
+
+def _store(entry: Path, folder: Path, origin: dict[str, Any]) -> None:
     temporary = entry.with_name(f".{entry.name}.{os.getpid()}")
     try:
         shutil.copytree(folder, temporary, symlinks=True, ignore=shutil.ignore_patterns(_ORIGIN))
         files.write_json(temporary / _ORIGIN, origin)
-        forget(desk, run)
+        _remove(entry)
         temporary.rename(entry)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -118,7 +140,10 @@ def keep(desk: Desk, run: str, folder: Path, origin: dict[str, Any]) -> None:
 
 
 def forget(desk: Desk, run: str) -> None:
-    entry = _entry(desk, run)
+    _remove(_entry(desk, run))
+
+
+def _remove(entry: Path) -> None:
     if not entry.exists():
         return
     gone = entry.with_name(f".{entry.name}.{os.getpid()}.gone")  # in one step, so that no half of it is ever read
@@ -133,15 +158,17 @@ def measured_before(results: str, template: str) -> float | None:
     return next((float(o["seconds"]) for o in reversed(origins) if not o.get("imported")), None)
 
 
-def _entry(desk: Desk, run: str) -> Path:
+def _entry(desk: Desk, run: str, more: tuple[int, ...] = ()) -> Path:
+    """Of a baseline's first results, or of those on other seeds, measured after them."""
     template, profile = desk.template, desk.profile
-    code = {p: b for p, b in desk.workspace.tree(desk.state.head).items() if not p.startswith(_NOT_CODE)}
+    head = desk.state.runs[run].head if more else desk.state.head
+    code = {p: b for p, b in desk.workspace.tree(head).items() if not p.startswith(_NOT_CODE)}
     key = {
         "code": code,
         "command": [template.command, template.evaluate],
         "env": {**profile.env, **environment(desk, run)},
         "profile": desk.state.profile,
-        "seeds": profile.seeds.baseline,
+        "seeds": list(more) or profile.seeds.baseline,
         "interpreter": desk.machine,
         **prefetch.protocol(desk),
     }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from agent.core import events as e
 from agent.core.digest import primary_metric
 from agent.core.errors import InputProblem
+from agent.core.plan import hash_of
 from agent.core.policy import CloseRun, Conclude, FreezePlan
 from agent.core.text import did_you_mean
 from agent.steps import prefetch
@@ -40,8 +39,7 @@ def freeze_plan(desk: Desk, action: FreezePlan) -> Iterator[e.Event]:
         **prefetch.protocol(desk),
         "stop": "ALL_COMPLETED, the number of runs, cost or time",
     }
-    digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
-    yield e.PlanFrozen(plan=plan, sha256=digest)
+    yield e.PlanFrozen(plan=plan, sha256=hash_of(plan))
 
 
 def deviations(desk: Desk) -> Iterator[e.Event]:

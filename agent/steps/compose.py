@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.core import digest
 from agent.core.curve import Curve, parse_curve
 from agent.core.errors import InputProblem
+from agent.core.fold import more_seeds
 from agent.core.layout import notes_file
 from agent.core.policy import Ask, time_left
 from agent.core.prompt import Prompt
@@ -81,7 +82,8 @@ def _edit_request(desk: Desk, action: Ask, texts: dict[str, str]) -> str:
             + render("repair", run=action.run, problems=_list(run.problems), kept=kept, turns_left=turns_left)
         )
     if run.refusal:
-        return request + "\n" + render("idle", run=action.run, why=_why_idle(run), turns_left=turns_left)
+        why = _why_idle(run) + _replicated(desk, run)
+        return request + "\n" + render("idle", run=action.run, why=why, turns_left=turns_left)
     return request
 
 
@@ -145,6 +147,12 @@ def _why_idle(run: Run) -> str:
     if run.refusal == "base":
         return f"The code is now that of {run.parent}."
     return run.refusal
+
+
+def _replicated(desk: Desk, run: Run) -> str:
+    """The run that the coder has asked for more seeds of, as it is with them."""
+    of = next((r for r in desk.state.good if run.refusal == more_seeds(r.name)), None)
+    return f"\n{digest.latest(desk.state, desk.template, of)}\n" if of else ""
 
 
 def _last_notes(texts: dict[str, str]) -> str:

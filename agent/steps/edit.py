@@ -10,15 +10,18 @@ from agent.core import edits, gate
 from agent.core import events as e
 from agent.core.edits import Applied, Block
 from agent.core.errors import InputProblem
+from agent.core.plan import hash_of
 from agent.core.policy import COMPLETIONS_REFUSED, ReadReply
-from agent.core.reply import Words, without_thoughts, words
+from agent.core.reply import Words, outside_blocks, without_thoughts, words
 from agent.core.state import Call, Run
 from agent.core.template import ALWAYS_EDITABLE, is_experiment
-from agent.core.text import shorten
+from agent.core.text import shorten, shorten_lines
 from agent.steps import stored
 from agent.steps.desk import Desk
 from agent.steps.papers import kept_texts
 
+MOST_REPLICATIONS, MOST_SEEDS = 2, 10  # of one run; at once
+_LONGEST_PLAN = 20_000
 _EMPTY = "the reply is empty"
 _CUT = {
     "length": "the reply was cut off at the longest that is allowed; make a smaller change, or send the rest of it",
@@ -39,8 +42,7 @@ def perform(desk: Desk, action: ReadReply) -> Iterator[e.Event]:
         raise InputProblem(f"the reply to {call.name} is gone from .study/llm", "Restore the study from a backup.")
     text = without_thoughts(reply.text)
     if call.action == "edit":
-        for asked in words(text).requests:
-            yield e.CoderRequested(call=call.name, run=call.run, text=asked)
+        yield from _said(desk, call, text)
     cut = _CUT.get(reply.finish, "")
     if not text.strip():
         yield _rejected(call, [cut or _EMPTY], kept=_kept(desk, call), base=_base(desk, call))
@@ -48,6 +50,17 @@ def perform(desk: Desk, action: ReadReply) -> Iterator[e.Event]:
         yield _read_notes(desk, call, text, cut)
     else:
         yield _read_edit(desk, call, text, cut)
+
+
+def _said(desk: Desk, call: Call, text: str) -> Iterator[e.Event]:
+    """What is kept of a reply besides its change: the plan before the first run, and what is asked of a person."""
+    plan = desk.state.plan
+    if plan is not None and "planned" not in plan and not desk.state.good:
+        stated = shorten_lines(outside_blocks(text), _LONGEST_PLAN)
+        whole = {**{key: value for key, value in plan.items() if key != "sha256"}, "planned": stated}
+        yield e.PlanStated(call=call.name, text=stated, sha256=hash_of(whole))
+    for asked in words(text).requests:
+        yield e.CoderRequested(call=call.name, run=call.run, text=asked)
 
 
 def _kept(desk: Desk, call: Call) -> tuple[dict[str, Any], ...]:
@@ -81,6 +94,8 @@ def _read_edit(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
     before = _start(desk, base)
     kept = [Block(**block) for block in run.kept] if base == run.base else []
     new = edits.parse(text, draft(desk, run) if kept else before)
+    if said.replicate:
+        return _replicate(desk, call, run, said.replicate, bool(new))
     if cut:
         whole = [block for block in new if not block.problem]
         good, misfits = _good(edits.join(kept, whole, before, _creatable(desk)))
@@ -146,6 +161,28 @@ def _without_blocks(desk: Desk, call: Call, run: Run, said: Words, base: str) ->
         return e.BaseChosen(call=call.name, run=run.name, base=base, head=head)
     why = _NOTED if said.requests else _NO_BLOCKS
     return _rejected(call, [why], run.kept if base == run.base else (), base)
+
+
+def _replicate(desk: Desk, call: Call, run: Run, asked: tuple[str, int], with_blocks: bool) -> e.Event:
+    """More seeds of a run that exists, or why there will be none."""
+    name, seeds = asked
+    if problem := _no_more_seeds(desk, name, with_blocks):
+        return _rejected(call, [problem], run.kept, run.base)
+    wanted = min(seeds or desk.profile.seeds.confirm, MOST_SEEDS)
+    return e.CoderReplicated(call=call.name, run=call.run, of=name, seeds=max(1, wanted))
+
+
+def _no_more_seeds(desk: Desk, name: str, with_blocks: bool) -> str:
+    of = desk.state.runs.get(name)
+    if with_blocks:
+        return "REPLICATE stands in a reply of its own; send the change when its results are there"
+    if of is None or of.status != "good" or of.baseline:
+        return f"REPLICATE: {name} is no run with a result; the program measures baselines itself"
+    if of.confirmation or of.unconfirmable:
+        return f"REPLICATE: {name} was measured on fresh seeds already, and its verdict stands"
+    if of.replicated >= MOST_REPLICATIONS:
+        return f"REPLICATE: {name} was measured again {MOST_REPLICATIONS} times, and that is all there is"
+    return ""
 
 
 def _may_complete(desk: Desk) -> bool:

@@ -12,11 +12,12 @@ from pathlib import Path
 from agent.core import events as e
 from agent.core.job import Outcome
 from agent.core.policy import Judge
-from agent.core.result import Result, missing_metrics, parse_result
-from agent.core.state import Attempt, Run
+from agent.core.result import Result, check_seeds, missing_metrics, parse_result
+from agent.core.state import FRESH, Attempt, Run
 from agent.core.template import is_experiment
 from agent.core.text import printable
 from agent.core.triage import CODER, Blame, Case, blame
+from agent.steps import fresh
 from agent.steps.accept import accept
 from agent.steps.desk import Desk
 from agent.steps.launch import allowed_seconds
@@ -32,9 +33,15 @@ def judge(desk: Desk, action: Judge) -> Iterator[e.Event]:
     assert attempt is not None and attempt.outcome is not None
     outcome = Outcome.from_json(attempt.outcome)
     touched, strays, told = _side_effects(desk, run, attempt)
+    own = desk.layout.attempt(run.name, attempt.number)
+    if attempt.purpose in FRESH:
+        touched += fresh.touched(desk, run.name, own)
     result = _result(desk, run, attempt) if outcome.ok and not touched else []
     if isinstance(result, Result) and attempt.purpose == "smoke":
         yield e.SmokePassed(run=run.name, attempt=attempt.number, seconds=round(outcome.seconds, 3))
+        return
+    if isinstance(result, Result) and attempt.purpose in FRESH:
+        yield from fresh.accept(desk, run, own, result, outcome.seconds)
         return
     if isinstance(result, Result):
         warnings = tuple(_warnings(outcome, strays, told))
@@ -43,7 +50,8 @@ def judge(desk: Desk, action: Judge) -> Iterator[e.Event]:
     why = blame(_case(desk, run, attempt, outcome, result, touched))
     if attempt.purpose == "smoke":
         why = replace(why, evidence=f"in the smoke run, {why.evidence}")
-    feedback = (why.detail or why.evidence) if why.kind in CODER and not run.baseline else ""
+    coders = why.kind in CODER and not run.baseline and attempt.purpose not in FRESH
+    feedback = (why.detail or why.evidence) if coders else ""
     yield e.RunFailed(
         run=run.name,
         attempt=attempt.number,
@@ -63,6 +71,8 @@ def _evidence(desk: Desk, run: Run, attempt: Attempt, why: Blame) -> str:
 
 def _result(desk: Desk, run: Run, attempt: Attempt) -> Result | list[str]:
     path = desk.layout.results(run.name)
+    if attempt.purpose in FRESH:
+        path = fresh.results_of(desk, run, desk.layout.attempt(run.name, attempt.number))
     try:
         status = path.lstat()
     except OSError:
@@ -75,10 +85,13 @@ def _result(desk: Desk, run: Run, attempt: Attempt) -> Result | list[str]:
         return [f"{run.name}/final_info.json is larger than {_RESULTS_LONGEST // 1_000_000} MB"]
     result = parse_result(path.read_text("utf-8", "replace"))
     reference = desk.state.reference
-    if isinstance(result, Result) and reference and not run.baseline and attempt.purpose == "run":
-        expected = [metric for metric in reference.metrics if not _may_lack(desk, metric)]
-        return missing_metrics(result, expected) or result
-    return result
+    if not isinstance(result, Result) or reference is None or attempt.purpose == "smoke" or run is reference:
+        return result
+    expected = [metric for metric in reference.metrics if not _may_lack(desk, metric)]
+    problems = [] if run.baseline else missing_metrics(result, expected)
+    if any("seeds" in one for one in reference.metrics.values()):  # the template takes the seeds that it is given
+        problems += check_seeds(result, attempt.seeds)
+    return problems or result
 
 
 def _may_lack(desk: Desk, metric: str) -> bool:

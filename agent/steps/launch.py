@@ -12,8 +12,9 @@ from agent.core.errors import Interrupted
 from agent.core.file_names import globbed
 from agent.core.job import Command, Job, Limits, Reach
 from agent.core.policy import Await, Launch
+from agent.core.state import FRESH
 from agent.core.template import Resources
-from agent.steps import baselines, prefetch
+from agent.steps import baselines, fresh, prefetch
 from agent.steps.accept import accept
 from agent.steps.desk import Desk
 from agent.steps.jobs import outcome_of, wait_until
@@ -25,6 +26,9 @@ _SMOKE_SEEDS = 2  # enough to see whether several go together
 def launch(desk: Desk, action: Launch) -> Iterator[e.Event]:
     state = desk.state
     wait_until(desk, action.not_before, f"{action.run} again")
+    if action.purpose in FRESH:
+        yield from _launch_fresh(desk, action)
+        return
     put_output_aside(desk, action.run, action.attempt - 1)
     if action.run in state.baselines and (known := baselines.known_result(desk, action.run)):
         baselines.take(desk, action.run, known)
@@ -33,6 +37,15 @@ def launch(desk: Desk, action: Launch) -> Iterator[e.Event]:
         return
     seeds = seeds_of(desk, action.run, action.purpose)
     yield e.RunLaunched(run=action.run, attempt=action.attempt, head=state.head, seeds=seeds, purpose=action.purpose)
+
+
+def _launch_fresh(desk: Desk, action: Launch) -> Iterator[e.Event]:
+    run = desk.state.runs[action.run]
+    seeds = fresh.seeds(desk, run, action.purpose)
+    if run.baseline and (known := fresh.known(desk, run.name, seeds)):
+        yield known
+        return
+    yield e.RunLaunched(run=run.name, attempt=action.attempt, head=run.head, seeds=seeds, purpose=action.purpose)
 
 
 def seeds_of(desk: Desk, run: str, purpose: str) -> tuple[int, ...]:
@@ -58,19 +71,22 @@ def put_output_aside(desk: Desk, run: str, attempt: int) -> None:
 
 def _job(desk: Desk, run: str, attempt: Path, seeds: tuple[int, ...], purpose: str) -> Job:
     template, profile = desk.template, desk.profile
+    root, out = desk.layout.root.resolve(), run
+    if purpose in FRESH:
+        root, out = fresh.place(desk, run, attempt), fresh.output(desk.state.runs[run], purpose)
     smoke = profile.smoke if purpose == "smoke" else None
-    commands = [Command("experiment", argv(desk, template.command, run), reach=reach(desk, run, sealed=True))]
+    commands = [Command("experiment", argv(desk, template.command, out), reach=reach(desk, root, out, sealed=True))]
     if template.evaluate:
-        seen = reach(desk, run, sealed=False)
-        first = (f"{run}/final_info.json",)
-        commands.append(Command("evaluate", argv(desk, template.evaluate, run), unlink_first=first, reach=seen))
+        seen = reach(desk, root, out, sealed=False)
+        first = (f"{out}/final_info.json",)
+        commands.append(Command("evaluate", argv(desk, template.evaluate, out), unlink_first=first, reach=seen))
     env = {**profile.env, **prefetch.environment(desk), **baselines.environment(desk, run)}
     env |= smoke.env if smoke else {}
     env |= {"AI_SCIENTIST_SEEDS": ",".join(map(str, seeds)), "AI_SCIENTIST_CHECKPOINT": str(_checkpoint(attempt))}
     wrapped = bool(template.environment.wrapper) and not desk.state.settings.python
     return Job(
         tuple(commands),
-        str(desk.layout.root.resolve()),
+        str(root),
         env,
         allowed_seconds(desk, purpose),
         sandbox="wrapper" if wrapped and desk.state.settings.sandbox == "auto" else desk.state.settings.sandbox,
@@ -85,12 +101,13 @@ def allowed_seconds(desk: Desk, purpose: str) -> float:
     return smoke.timeout if purpose == "smoke" and smoke else desk.profile.timeout
 
 
-def reach(desk: Desk, run: str, sealed: bool) -> Reach:
-    """The run's own folder to write; the study without the tool's records, the interpreter and the data to read."""
-    root = desk.layout.root.resolve()
-    output = root / run
-    output.mkdir(exist_ok=True)  # a sandbox can only let it write into a folder that is there
-    hidden = [str(root / ".study"), str(root / ".git")]  # git keeps what is sealed, too
+def reach(desk: Desk, root: Path, out: str, sealed: bool) -> Reach:
+    """The run's own folder to write; the study without the tool's records, the interpreter and the data to read.
+
+    `root` is the study, or a copy of it."""
+    output = root / out
+    output.mkdir(parents=True, exist_ok=True)  # a sandbox can only let it write into a folder that is there
+    hidden = [str(path) for path in (root / ".study", root / ".git") if path.exists()]  # git keeps what is sealed, too
     if sealed:
         hidden += [str(root / name) for name in _sealed(desk)]
     data = [str(Path(name).expanduser().absolute()) for name in desk.profile.data] + prefetch.folders(desk)
@@ -130,7 +147,8 @@ def wait(desk: Desk, action: Await) -> Iterator[e.Event]:
     run = desk.state.runs[action.run]
     assert run.attempt is not None
     last, attempt = run.attempt, desk.layout.attempt(run.name, run.attempt.number)
-    name = f"{run.name} (smoke run)" if last.purpose == "smoke" else run.name
+    said = {"smoke": " (smoke run)", "confirm": " (fresh seeds)", "replicate": " (more seeds)"}
+    name = run.name + said.get(last.purpose, "")
     outcome = outcome_of(desk, attempt, name, lambda: _job(desk, run.name, attempt, last.seeds, last.purpose))
     yield e.RunEnded(run=run.name, attempt=run.attempt.number, outcome=outcome.to_json())
     if desk.interrupted():

@@ -16,6 +16,7 @@ from agent.core.policy import (
     Ask,
     Await,
     CloseRun,
+    Compare,
     Conclude,
     FreezePlan,
     Judge,
@@ -27,6 +28,7 @@ from agent.core.policy import (
     decide,
 )
 from agent.core.prefetch import KINDS as FETCH_KINDS
+from agent.core.state import FRESH
 from agent.core.triage import AGAIN, CODER, STOPPED
 from tests.helpers import (
     HEAD,
@@ -34,6 +36,7 @@ from tests.helpers import (
     after,
     asked,
     committed,
+    compared,
     created,
     ended,
     entries,
@@ -306,7 +309,7 @@ def test_plots_and_probes_that_changed_are_run_before_the_next_is_asked_for_and_
     both = committed("0001-edit", "run_1", True, ("experiment.py", "plot.py"))
     state = after(ready(), asked("0001-edit", "run_1"), replied("0001-edit"), both)
     assert decide(state, 0) == Launch("run_1", 1)
-    state = after(state, launched("run_1"), ended("run_1"), accepted("run_1"))
+    state = after(state, launched("run_1"), ended("run_1"), accepted("run_1"), compared("run_1"))
     assert decide(state, 0) == Aside("plot", 1)
 
 
@@ -317,6 +320,72 @@ def test_plots_that_are_lost_again_and_again_are_done_without():
         assert decide(state, 0) == Aside("plot", number)
         state = after(state, e.SideFailed(what="plot", attempt=number, evidence="killed"))
     assert decide(state, 0).action == "edit"
+
+
+def more(run, attempt, purpose="confirm"):
+    """A job that measures more seeds of a run ends well."""
+    metrics = {"fit.mse": {"mean": 1.0, "stderr": 0.1, "n": 5}}
+    return (launched(run, attempt, purpose), ended(run, attempt),
+            e.SeedsMeasured(run=run, attempt=attempt, head=HEAD, metrics=metrics))  # fmt: skip
+
+
+def test_a_run_is_compared_before_anything_else_is_asked():
+    state = after(ready(*JOB), ended("run_1"), accepted("run_1"))
+    assert decide(state, 0) == Compare("run_1", "screen")
+    assert decide(after(state, compared("run_1")), 0).action == "edit"
+
+
+def test_what_looks_better_is_measured_anew_with_its_baseline_once_a_study_and_then_judged():
+    state = after(ready(*JOB), ended("run_1"), accepted("run_1"), compared("run_1", "unconfirmed"))
+    assert decide(state, 0) == Launch("run_0", 1, "confirm")
+    state = after(state, *more("run_0", 1))
+    assert decide(state, 0) == Launch("run_1", 2, "confirm")
+    state = after(state, *more("run_1", 2))
+    assert decide(state, 0) == Compare("run_1", "confirmed")
+    state = after(state, compared("run_1", "better", "confirmed"))
+    assert decide(state, 0).action == "edit" and state.runs["run_1"].status == "good"
+    again_better = (
+        asked("0002-edit", "run_2"),
+        replied("0002-edit"),
+        committed("0002-edit", "run_2"),
+        launched("run_2"),
+    )
+    state = after(state, *again_better, ended("run_2"), accepted("run_2"), compared("run_2", "unconfirmed"))
+    assert decide(state, 0) == Launch("run_2", 2, "confirm")
+
+
+def test_a_confirmation_that_fails_leaves_the_run_unconfirmed_and_the_coder_is_not_asked_to_mend_it():
+    state = after(ready(*JOB), ended("run_1"), accepted("run_1"), compared("run_1", "unconfirmed"), *more("run_0", 1))
+    state = after(
+        state, launched("run_1", 2, "confirm"), ended("run_1", 2), failed("run_1", 2, "code", "", "ValueError")
+    )
+    assert decide(state, 0) == Ask("0002-edit", "edit", "run_2", 1)
+    assert (state.runs["run_1"].status, state.runs["run_1"].unconfirmable) == ("good", "ValueError")
+
+
+def test_a_confirmation_that_the_network_failed_is_tried_again():
+    state = after(ready(*JOB), ended("run_1"), accepted("run_1"), compared("run_1", "unconfirmed"))
+    state = after(state, launched("run_0", 1, "confirm"), ended("run_0"), failed("run_0", 1, "transient", ""))
+    action = decide(state, 0)
+    assert (action.run, action.attempt, action.purpose) == ("run_0", 2, "confirm")
+    assert action.not_before > state.last
+
+
+def test_in_the_time_for_writing_nothing_is_confirmed_any_more():
+    state = after(ready(*JOB, max_time="100s"), ended("run_1"), accepted("run_1"), compared("run_1", "unconfirmed"))
+    assert decide(state, 79) == Launch("run_0", 1, "confirm")
+    assert decide(state, 81) == Ask("0002-notes", "notes", "run_1", 1)
+
+
+def test_more_seeds_that_the_coder_asks_for_are_no_new_run_and_are_compared_again():
+    asks = e.CoderReplicated(call="0002-edit", run="run_2", of="run_1", seeds=4)
+    state = ready(*good_run(1), asked("0002-edit", "run_2"), replied("0002-edit"), asks)
+    assert decide(state, 0) == Launch("run_1", 2, "replicate")
+    state = after(state, *more("run_1", 2, "replicate"))
+    assert decide(state, 0) == Compare("run_1", "screen")
+    state = after(state, compared("run_1"))
+    assert decide(state, 0) == Ask("0003-edit", "edit", "run_2", 2)
+    assert len(state.tried) == 2
 
 
 def test_a_failed_smoke_run_is_the_coders_and_counts_as_an_attempt():
@@ -462,12 +531,19 @@ class World:
         kind = self.choose("good", *CODER, *AGAIN, STOPPED, "environment")
         if limit is not None and self.elapsed >= limit:
             kind = "interrupted"  # the study itself stops its job
-        if kind == "good" and run.attempt.purpose == "smoke":
+        if kind == "good" and run.attempt.purpose in FRESH:
+            yield e.SeedsMeasured(run=action.run, attempt=number, head="8" * 40, metrics={"fit.mse": {"mean": 1.0}})
+        elif kind == "good" and run.attempt.purpose == "smoke":
             yield e.SmokePassed(run=action.run, attempt=number)
         elif kind == "good":
             yield accepted(action.run, number, head=f"{number:040d}")
         else:
-            yield failed(action.run, number, kind, "mend it" if kind in CODER and not run.baseline else "")
+            told = kind in CODER and not run.baseline and run.attempt.purpose not in FRESH
+            yield failed(action.run, number, kind, "mend it" if told else "")
+
+    def compare(self, action):
+        verdict = self.choose("unconfirmed", "within noise", "worse") if action.stage == "screen" else "better"
+        yield compared(action.run, verdict, action.stage)
 
     def freezeplan(self, action):
         yield PLAN
@@ -494,10 +570,14 @@ class World:
             files = self.choose((), (f"notes/{call.run}.txt",), ("notes/run_1.txt",), ("notes/other.txt",))
             yield committed(call.name, call.run, False, files) if files else rejected(call.name, call.run)
             return
-        answer = self.choose("nonsense", "edit", "idle", "base", "done", "request")
+        answer = self.choose("nonsense", "edit", "idle", "base", "done", "request", "replicate")
+        good = [r.name for r in self.state.good if not r.confirmation and r.replicated < 2]
+        if answer == "replicate" and good:
+            yield e.CoderReplicated(call=call.name, run=call.run, of=good[0], seeds=3)
+            return
         if answer == "request":
             yield e.CoderRequested(call=call.name, run=call.run, text="more memory")
-        if answer in ("nonsense", "request"):
+        if answer in ("nonsense", "request", "replicate"):
             yield rejected(call.name, call.run)
         elif answer == "base":
             yield e.BaseChosen(call=call.name, run=call.run, base="run_0", head=self.choose(HEAD, "c" * 40))
@@ -520,7 +600,7 @@ setattr(World, "await", World._await)  # the methods are named like the actions,
 
 RUNS, ATTEMPTS, TURNS = 3, 2, 2
 AGAIN_IN_A_ROW = max(kind.tries for kind in again.KINDS.values())
-LONGEST_STUDY = 40 + 2 * RUNS * (ATTEMPTS + 1) * (AGAIN_IN_A_ROW * 4 + TURNS * 3 + 5) + RUNS * NOTES_TURNS * 3
+LONGEST_STUDY = 40 + 5 * RUNS * (ATTEMPTS + 1) * (AGAIN_IN_A_ROW * 4 + TURNS * 3 + 5) + RUNS * NOTES_TURNS * 3
 WORST = 0.25  # dollars that a call may cost
 DICE = st.lists(st.integers(0, 1000), min_size=1, max_size=60)
 
