@@ -79,14 +79,15 @@ def by_role(ids: Iterable[str], template: Template, primary: str) -> list[str]:
     return sorted(set(ids), key=lambda m: (m != primary, rank[template.metric(m).role], m))
 
 
-def best(state: State, template: Template) -> Run | None:
+def best(state: State, template: Template, last: Run | None = None) -> Run | None:
     """The confirmed run with the best mean on the primary metric; if none is confirmed, the best mean, which claims nothing.
 
-    What is not comparable, or had no effect, is never the best. Without a direction there is none.
+    What is not comparable, or had no effect, is never the best. Without a direction there is none. `last`: of the runs up to it.
     """
     primary = (state.plan or {}).get("primary", "")
     direction = template.metric(primary).direction
-    runs = [r for r in state.good if primary in r.metrics and verdict(r) not in (NOT_COMPARABLE, NO_EFFECT)]
+    runs = [r for r in state.good if last is None or r.number <= last.number]
+    runs = [r for r in runs if primary in r.metrics and verdict(r) not in (NOT_COMPARABLE, NO_EFFECT)]
     if not runs or direction == "none":
         return None
     sign = 1 if direction == "up" else -1

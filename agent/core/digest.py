@@ -87,15 +87,16 @@ def latest(state: State, template: Template, run: Run, curve: Curve | None = Non
         *_constraints(constraints, template, run, reference),
         *_best_so_far(state, template, run, primary),
         *_loss(run, curve),
+        *_costs(ids, template, run),
         *_baselines(state, template, primary, run),
     ]
     kept = _fitting(lines)
     told = {metric for line in kept for metric in line.metrics}
-    room = LATEST - _NOTE - sum(len(line.text) + 1 for line in kept)
+    room = LATEST - _NOTE - sum(len(line.text) + 1 for line in kept) - 1
     others, named = _others([m for m in ids if m not in told], template, run, room)
     if others:
         kept.append(_Line(0, others))
-    left_out = len(ids) - len(told) - named
+    left_out = len(ids) - len(told) - len(named)
     more = [f"… and {plural(left_out, 'more metric')} in {shorten(run.name, 20)}/final_info.json"] if left_out else []
     return "\n".join([*(line.text for line in kept), *more])
 
@@ -134,9 +135,9 @@ def _row(identity: str, template: Template, run: Run, reference: Run | None, pri
 
 
 def _best_so_far(state: State, template: Template, run: Run, primary: str) -> list[_Line]:
-    found = best(state, template)
+    found = None if run.baseline else best(state, template, run)
     if found is None or found.name == run.name:
-        return [_Line(6, "this run is the best so far")] if found and len(state.good) > 1 else []
+        return [_Line(6, "this run is the best so far")] if found and run.number > 1 else []
     said = f"best so far: {found.name} {cell(found, primary, template)}"
     return [_Line(6, said + (f" ({verdict(found)})" if found.comparison else ""))]
 
@@ -157,7 +158,7 @@ def _baselines(state: State, template: Template, primary: str, run: Run) -> list
     """The others than the one that runs are judged against, on the primary metric."""
     others = [state.runs[n] for n in state.baselines[1:] if n in state.runs and state.runs[n].status == "good"]
     said = ", ".join(f"{r.name.removeprefix('run_0_')} {cell(r, primary, template)}" for r in others if r is not run)
-    return [_Line(7, shorten(f"other baselines: {said}", _LINE))] if said and run is not state.reference else []
+    return [_Line(8, shorten(f"other baselines: {said}", _LINE))] if said and run is not state.reference else []
 
 
 def _constraints(ids: Sequence[str], template: Template, run: Run, reference: Run | None) -> list[_Line]:
@@ -175,18 +176,32 @@ def _constraints(ids: Sequence[str], template: Template, run: Run, reference: Ru
     return [_Line(3, f"constraints: {'; '.join(said)}", tuple(ids[: len(said)]))] if said else []
 
 
-def _others(ids: Sequence[str], template: Template, run: Run, room: int) -> tuple[str, int]:
-    """In one line; those that moved first, costs last."""
-    moved = [m for m in ids if verdict(run, m) not in (NONE, WITHIN_NOISE) and template.metric(m).role != "cost"]
+def _costs(ids: Sequence[str], template: Template, run: Run) -> list[_Line]:
+    text, named = _in_a_line("cost", [m for m in ids if template.metric(m).role == "cost"], template, run, _LINE)
+    return [_Line(7, text, tuple(named))] if named else []
+
+
+def _others(ids: Sequence[str], template: Template, run: Run, room: int) -> tuple[str, Sequence[str]]:
+    """Those that moved first."""
+    ids = [m for m in ids if template.metric(m).role != "cost"]
+    return _in_a_line("also", sorted(ids, key=lambda m: not _moved(run, m)), template, run, min(room, _LINE))
+
+
+def _moved(run: Run, identity: str) -> bool:
+    return verdict(run, identity) not in (NONE, WITHIN_NOISE)
+
+
+def _in_a_line(label: str, ids: Sequence[str], template: Template, run: Run, room: int) -> tuple[str, Sequence[str]]:
+    """As many as fit, and which they are."""
     entries: list[str] = []
-    for identity in [*moved, *(m for m in ids if m not in moved)]:
+    for identity in ids:
         value = estimate(run, identity)
         said = f"{shorten(identity, _NAME)} {number(value.mean, template.metric(identity).digits) if value else NONE}"
-        said += f" ({verdict(run, identity)})" if identity in moved else ""
-        if len("; ".join([*entries, said])) > min(room, _LINE) - 8:
+        said += f" ({verdict(run, identity)})" if label == "also" and _moved(run, identity) else ""
+        if len(f"{label}: {'; '.join([*entries, said])}") > room:
             break
         entries.append(said)
-    return (f"also: {'; '.join(entries)}" if entries else ""), len(entries)
+    return (f"{label}: {'; '.join(entries)}" if entries else ""), ids[: len(entries)]
 
 
 def _fitting(lines: Sequence[_Line]) -> list[_Line]:

@@ -5,7 +5,7 @@
     small_terms     terms under 0.1 % of the loss (the family `loss_share`)
 
 Costs (seconds, memory) are aside: they differ between two runs of one program. Equal means bit by bit, on the seeds that
-both have. Limits: a metric that takes few values (an accuracy over ten items) may be equal by chance, so one alone is not
+both have. Limits: a metric that takes few values (an accuracy over ten items) may be equal by chance, so less than half is not
 reported; a metric that has reached its end (1.0 everywhere) looks like a stale one, and the sentence says so. Constraints,
 and metrics that the template lists without a direction, may stay as they are.
 """

@@ -151,19 +151,20 @@ def _stated(path: str, metric: str, mean: Any, stderr: Any, raw: list[Any], valu
     if not _near(mean, statistics.fmean(values), raw):
         wrong.append(f"{path}.means.{metric}: {mean} is not the mean of its values, {statistics.fmean(values):.6g}")
     own = standard_error(values) or 0.0
-    # each value may be off by what rounding took: the standard error then by no more than that over √(n − 1)
-    if stderr is not None and not _near(stderr, own, raw, math.sqrt(max(1, len(values) - 1))):
+    # Each value may be off by what rounding took: the standard error then by no more than that over √(n − 1). And it is often
+    # written with two digits, rounded up or from values that were rounded differently: one and a half of its last places.
+    if stderr is not None and not _near(stderr, own, raw, math.sqrt(max(1, len(values) - 1)), 3.0):
         said = f"the standard error of its values, which is sd/√n = {own:.6g}"
         wrong.append(f"{path}.stderrs.{metric}: {stderr} is not {said}")
     return wrong
 
 
-def _near(stated: Any, own: float, raw: Sequence[Any], divided: float = 1.0) -> bool:
+def _near(stated: Any, own: float, raw: Sequence[Any], divided: float = 1.0, halves: float = 1.0) -> bool:
     whole = all(isinstance(value, int) for value in raw)
     written = 0.0 if whole and isinstance(stated, int) else _half_unit(stated)
     values = max((_half_unit(v) for v in raw if isinstance(v, float)), default=0.0)
     scale = max(abs(float(v)) for v in raw)
-    return abs(float(stated) - own) <= written * 1.001 + values / divided + _SINGLE * scale
+    return abs(float(stated) - own) <= halves * written * 1.001 + values / divided + _SINGLE * scale
 
 
 def _half_unit(stated: Any) -> float:

@@ -35,7 +35,8 @@ def test_a_run_is_shown_against_the_baseline_with_the_primary_metric_first_and_c
         "metric | better | baseline | this run | difference",
         "fit.mse (primary) | down, target 0.5 | 2.0000 ± 0.1000 | 1.5000 | −0.5000",
         "constraints: fit.gap 2.0000",
-        "also: fit.a 7.0000; training.seconds 3.0",
+        "cost: training.seconds 3.0",
+        "also: fit.a 7.0000",
     ]
 
 
@@ -58,7 +59,7 @@ def named(text):
     """How many metrics a digest names: in lines of the table, among the constraints, in the line of the others."""
     lines = text.splitlines()
     rows = sum(" | " in line for line in lines) - 1
-    return rows + sum(line.count(";") + 1 for line in lines if line.startswith(("also: ", "constraints: ")))
+    return rows + sum(line.count(";") + 1 for line in lines if line.startswith(("also: ", "constraints: ", "cost: ")))
 
 
 def test_500_metrics_fit_the_budget_and_the_rest_is_counted():

@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agent.core.result import Measure, Result, identity, missing_metrics, parse_result
@@ -175,3 +175,42 @@ def test_any_json_gives_finite_measures_or_problems(data):
     else:
         assert result
         assert all(isinstance(p, str) and p for p in result)
+
+
+def test_the_example_of_the_contract_is_a_result():
+    core = {
+        "means": {"explained_variance": 0.8431}, "stderrs": {"explained_variance": 0.0012}, "n": 3,
+        "values": {"explained_variance": [0.8419, 0.8452, 0.8422]}, "seeds": [0, 1, 2],
+        "protocol": {"eval": {"dataset": "d", "tokens": 65536}, "train": {"tokens": 512000}}, "details": {},
+    }  # fmt: skip
+    training = {"means": {"seconds": 11.2}, "config": {"lr": 0.0003}}
+    assert isinstance(parsed({"core": core, "training": training}), Result)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=6), st.integers(2, 8), st.integers(1, 4))
+def test_figures_rounded_to_any_digits_fit_their_values(values, places, seen):
+    """Values, mean and standard error, each rounded on its own, are never a problem."""
+    exact = Measure.of(values)
+    family = {
+        "means": {"m": round(exact.mean, places)},
+        "stderrs": {} if exact.stderr is None else {"m": round(exact.stderr, seen)},
+        "values": {"m": [round(v, places) for v in values]},
+    }
+    assert isinstance(parsed({"f": family}), Result)
+
+
+@given(st.lists(st.floats(0.5, 2), min_size=3, max_size=6, unique=True), st.sampled_from([0.9, 1.1, 0.577]))
+def test_a_mean_or_a_standard_error_that_is_off_by_a_tenth_is_a_problem(values, factor):
+    values = [v / 7 + 0.0123456789 for v in values]  # with all their digits: what is rounded is allowed for
+    exact = Measure.of(values)
+    assume(exact.stderr > 1e-4)
+    for means, stderrs in ((factor, 1), (1, factor)):
+        family = {"means": {"m": exact.mean * means}, "stderrs": {"m": exact.stderr * stderrs}, "values": {"m": values}}
+        assert len(parsed({"f": family})) == 1
+
+
+def test_a_curve_is_read_from_details_and_what_is_none_is_passed_over():
+    curve = {"step": [1, 2], "loss": [3.0, 1.5], "odd": [1], "text": "x"}
+    assert parsed({"f": {"means": {"m": 1}, "details": {"curve": curve}}}).curve == {"step": (1, 2), "loss": (3, 1.5)}
+    for none in (5, {"step": [1, 2]}, {"step": [], "loss": []}, {"step": [1, "x"], "loss": [1, 2]}):
+        assert parsed({"f": {"means": {"m": 1}, "details": {"curve": none}}}).curve is None

@@ -133,6 +133,9 @@ def outcome_of(root):
     for run in told["runs"]:
         run.pop("head"), run.pop("seconds"), run.pop("cost")
         run["metrics"] = {key: value for key, value in run["metrics"].items() if not key.startswith("training.")}
+        for stage in ("comparison", "screened"):
+            found = run[stage] or {}
+            found["differences"] = [d for d in found.get("differences", ()) if not d["metric"].startswith("training.")]
         run["attempts"] = [{**a, "head": ""} for a in run["attempts"]]
         if run["source"].startswith("measured in"):
             run["source"] = "measured"
@@ -140,6 +143,8 @@ def outcome_of(root):
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
         if path.is_file() and not name.startswith((".git/", ".study/", "run_", "README.md", "config.toml")):
-            files[name] = "".join(x for x in path.read_text().splitlines(True) if not x.startswith("training.seconds"))
+            files[name] = "".join(
+                x for x in path.read_text().splitlines(True) if not x.startswith(("training.seconds", "cost: "))
+            )
     calls = [(c.name, c.action, c.run, c.turn) for c in state.calls.values()]
     return {"record": told, "files": files, "calls": calls, "noted": sorted(state.noted), "ended": state.ended}
