@@ -1,0 +1,191 @@
+"""Counts the calls that cannot work which are found before a run, and the false alarms.
+
+    python bench/invented.py [--json] [--half tuning|unseen] [--show]
+
+Cases: tests/core/invented (written before the code; the half whose header's hash is odd was never looked at while the
+code was made). False alarms: the right cases, all Python files of the templates, every version of the SAE experiment in
+git's history, and files of installed packages that use torch, transformers or datasets, taken by a seeded rule.
+Exit code 1 when a bar is missed: all closed functions, 80 % of the open ones, no false alarm, 0.3 s warm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from agent.core import frozen_api, known, signatures
+from agent.runners import signatures as interpreter
+from agent.runners.inspect import fingerprint
+from agent.store import answers
+
+CASES = ROOT / "tests" / "core" / "invented"
+PACKAGES = ("sklearn", "transformers", "datasets", "aider", "litellm", "torch", "huggingface_hub", "matplotlib")
+FILES_PER_PACKAGE = 15
+OWN = ("experiment", "plot", "probes", "helper")  # editable files that the cases import
+OPEN_BAR, WARM_BAR = 0.8, 0.3
+
+
+@dataclass(frozen=True)
+class Case:
+    kind: str
+    name: str
+    text: str
+
+    @property
+    def half(self) -> str:
+        digest = hashlib.sha256(f"{self.kind} | {self.name}".encode()).hexdigest()
+        return "unseen" if int(digest[0], 16) % 2 else "tuning"
+
+
+def cases(which: str) -> Iterator[Case]:
+    for part in re.split(r"(?m)^### ", (CASES / f"{which}.txt").read_text("utf-8"))[1:]:
+        header, text = part.split("\n", 1)
+        kind, name = header.split(" | ", 1)
+        yield Case(kind, name, text)
+
+
+def real_files(seed: int) -> Iterator[tuple[str, str]]:
+    """Templates, their history, and installed packages."""
+    for path in sorted([*ROOT.glob("templates/**/*.py"), *ROOT.glob("tests/toy/template/**/*.py")]):
+        yield str(path.relative_to(ROOT)), path.read_text("utf-8")
+    for commit in _git("log", "--format=%h", "--", "templates/sae/experiment.py").split():
+        yield f"experiment.py of {commit}", _git("show", f"{commit}:templates/sae/experiment.py")
+    for package in PACKAGES:
+        yield from packaged(package, seed)
+
+
+def packaged(package: str, seed: int) -> Iterator[tuple[str, str]]:
+    root = Path(__import__("importlib.util").util.find_spec(package).submodule_search_locations[0])
+    paths = [path for path in sorted(root.rglob("*.py")) if "test" not in str(path.relative_to(root))]
+    random.Random(f"{seed} {package}").shuffle(paths)
+    count = 0
+    for path in paths:
+        text = path.read_text("utf-8", "replace")
+        if count < FILES_PER_PACKAGE and re.search(r"\b(torch|transformers|datasets|numpy)\b", text) and len(text) > 2000:
+            count += 1
+            yield f"{package}/{path.relative_to(root)}", text
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+class Asked:
+    """What the experiment's interpreter says, asked once for all files, and what the template's frozen files say."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.frozen = {
+            str(path.relative_to(ROOT / "templates/sae")): path.read_text("utf-8")
+            for path in (ROOT / "templates/sae/harness").glob("*.py")
+        }
+        names = {name for text in texts for name in signatures.wanted({"a.py": text})}
+        outside = {name for name in names if name.split(".")[0] not in ("harness", *OWN)}
+        folders = fingerprint((sys.executable,)).folders
+        started = time.perf_counter()
+        self.told = interpreter.ask((sys.executable,), outside, folders, tier(), patience=500) or sys.exit("no answer")
+        self.cold = time.perf_counter() - started
+        self.names = len(outside)
+        self.answers = {name: known.answer(data) for name, data in self.told.items()}
+        self.answers |= frozen_api.answers({n for n in names if n.split(".")[0] == "harness"}, self.frozen)
+
+    def findings(self, text: str) -> tuple[str, ...]:
+        return signatures.findings({}, {"experiment.py": text}, self.answers)
+
+    def warm(self, text: str) -> float:
+        """From a file of answers on disk to the findings: what a check costs while all names are known."""
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder) / "answers.json"
+            answers.keep(place, self.told)
+            started = time.perf_counter()
+            names = signatures.wanted({"a.py": text})
+            loaded = answers.load(place)
+            told = {name: known.answer(data) for name, data in loaded.items() if name in names or name[:5] == "pool "}
+            told |= frozen_api.answers({n for n in names if n.startswith("harness")}, self.frozen)
+            signatures.findings({"a.py": text}, {"a.py": text + "\n"}, told)
+            return time.perf_counter() - started
+
+
+def tier() -> str:
+    """The best sandbox that there is, or none: what is measured here are the packages, not the walls."""
+    from agent.runners import tiers
+
+    return "auto" if isinstance(tiers.choose("auto", held=False), tiers.Tier) else "none"
+
+
+def measure(halves: set[str], show: bool) -> dict[str, Any]:
+    wrong = [case for case in cases("wrong") if case.half in halves]
+    right = [case for case in cases("right") if case.half in halves]
+    real = list(real_files(0))
+    asked = Asked([*(c.text for c in (*wrong, *right)), *(text for _, text in real)])
+    total: Counter[str] = Counter()
+    caught: Counter[str] = Counter()
+    alarms = []
+    for case in wrong:
+        total[f"{case.half} {case.kind}"] += 1
+        said = asked.findings(case.text)
+        caught[f"{case.half} {case.kind}"] += bool(said)
+        if show:
+            print(f"{case.kind} | {case.name}: {' // '.join(said) or 'MISSED'}")
+    for case in right:
+        alarms += [f"{case.half} | {case.name}: {said}" for said in asked.findings(case.text)]
+    false_in_cases = len(alarms)
+    for name, text in real:
+        alarms += [f"{name}: {said}" for said in asked.findings(text)]
+    big = max((text for name, text in real if text.count("\n") <= 700), key=len)
+    return {
+        "caught": {kind: f"{caught[kind]}/{total[kind]}" for kind in sorted(total)},
+        "right cases": len(right), "false alarms in them": false_in_cases,
+        "real files": len(real), "false alarms in real files": len(alarms) - false_in_cases, "alarms": alarms,
+        "names asked": asked.names, "cold seconds": round(asked.cold, 1),
+        "warm seconds": round(asked.warm((ROOT / "templates/sae/experiment.py").read_text("utf-8")), 3),
+        "warm seconds, largest file": round(asked.warm(big), 3), "its lines": big.count("\n"),
+    }  # fmt: skip
+
+
+def passed(result: dict[str, Any]) -> bool:
+    counted = {kind: tuple(map(int, text.split("/"))) for kind, text in result["caught"].items()}
+    for kind, (found, of) in counted.items():
+        bar = OPEN_BAR if kind.endswith("open") else 1.0
+        if found < bar * of:
+            return False
+    return not result["alarms"] and max(result["warm seconds"], result["warm seconds, largest file"]) < WARM_BAR
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--half", choices=("tuning", "unseen"))
+    parser.add_argument("--show", action="store_true", help="what is said about each wrong case")
+    options = parser.parse_args()
+    result = measure({options.half} if options.half else {"tuning", "unseen"}, options.show)
+    if options.json:
+        print(json.dumps(result, indent=1))
+    else:
+        for key, value in result.items():
+            print(f"{key}:", *([value] if not isinstance(value, (dict, list)) else _lines(value)))
+    return 0 if passed(result) else 1
+
+
+def _lines(value: Any) -> list[str]:
+    rows = [f"{k}: {v}" for k, v in value.items()] if isinstance(value, dict) else value
+    return [f"\n  {row}" for row in rows]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
