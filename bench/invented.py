@@ -25,14 +25,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from agent.core import frozen_api, known, signatures
 from agent.runners import signatures as interpreter
 from agent.runners.inspect import fingerprint
 from agent.store import answers
 
+ROOT = Path(__file__).resolve().parents[1]
 CASES = ROOT / "tests" / "core" / "invented"
 PACKAGES = ("sklearn", "transformers", "datasets", "aider", "litellm", "torch", "huggingface_hub", "matplotlib")
 FILES_PER_PACKAGE = 15
@@ -76,7 +76,11 @@ def packaged(package: str, seed: int) -> Iterator[tuple[str, str]]:
     count = 0
     for path in paths:
         text = path.read_text("utf-8", "replace")
-        if count < FILES_PER_PACKAGE and re.search(r"\b(torch|transformers|datasets|numpy)\b", text) and len(text) > 2000:
+        if (
+            count < FILES_PER_PACKAGE
+            and re.search(r"\b(torch|transformers|datasets|numpy)\b", text)
+            and len(text) > 2000
+        ):
             count += 1
             yield f"{package}/{path.relative_to(root)}", text
 
@@ -86,14 +90,25 @@ def _git(*words: str) -> str:
     return done.stdout
 
 
+# Findings in installed packages that are true: what they call is not there in the versions that the pins give. Each was
+# confirmed by hand; none is reached when the package is used in an ordinary way.
+TRUE = (
+    "`huggingface_hub.HfApi` has no `bucket_info`",  # datasets 5.0 wants a newer huggingface_hub for buckets
+    "`huggingface_hub.HfApi` has no `create_bucket`",
+    "`huggingface_hub.HfApi` has no `batch_bucket_files`",
+    "`litellm.integrations.vector_store_integrations` has no `bedrock_vector_store`",  # imported in a function, long gone
+    "`torch.distributed.checkpoint.state_dict_saver.save` takes no argument `coordinator_rank`",  # torch 2.13's own
+)
+
+
 class Asked:
     """What the experiment's interpreter says, asked once for all files, and what the template's frozen files say."""
 
     def __init__(self, texts: list[str]) -> None:
-        self.frozen = {
-            str(path.relative_to(ROOT / "templates/sae")): path.read_text("utf-8")
-            for path in (ROOT / "templates/sae/harness").glob("*.py")
-        }
+        self.frozen = frozen("templates/sae")
+        self.toys = frozen_api.answers(
+            signatures.wanted(frozen("tests/toy/template", "*.py")), frozen("tests/toy/template")
+        )
         names = {name for text in texts for name in signatures.wanted({"a.py": text})}
         outside = {name for name in names if name.split(".")[0] not in ("harness", *OWN)}
         folders = fingerprint((sys.executable,)).folders
@@ -104,8 +119,9 @@ class Asked:
         self.answers = {name: known.answer(data) for name, data in self.told.items()}
         self.answers |= frozen_api.answers({n for n in names if n.split(".")[0] == "harness"}, self.frozen)
 
-    def findings(self, text: str) -> tuple[str, ...]:
-        return signatures.findings({}, {"experiment.py": text}, self.answers)
+    def findings(self, text: str, toy: bool = False) -> tuple[str, ...]:
+        told = {**self.answers, **self.toys} if toy else self.answers
+        return signatures.findings({}, {"experiment.py": text}, told)
 
     def warm(self, text: str) -> float:
         """From a file of answers on disk to the findings: what a check costs while all names are known."""
@@ -119,6 +135,10 @@ class Asked:
             told |= frozen_api.answers({n for n in names if n.startswith("harness")}, self.frozen)
             signatures.findings({"a.py": text}, {"a.py": text + "\n"}, told)
             return time.perf_counter() - started
+
+
+def frozen(template: str, pattern: str = "harness/*.py") -> dict[str, str]:
+    return {str(path.relative_to(ROOT / template)): path.read_text("utf-8") for path in (ROOT / template).glob(pattern)}
 
 
 def tier() -> str:
@@ -145,13 +165,17 @@ def measure(halves: set[str], show: bool) -> dict[str, Any]:
     for case in right:
         alarms += [f"{case.half} | {case.name}: {said}" for said in asked.findings(case.text)]
     false_in_cases = len(alarms)
-    for name, text in real:
-        alarms += [f"{name}: {said}" for said in asked.findings(text)]
+    said_of_real = [
+        f"{name}: {said}" for name, text in real for said in asked.findings(text, name.startswith("tests/toy"))
+    ]
+    true = [said for said in said_of_real if any(known_one in said for known_one in TRUE)]
+    alarms += [said for said in said_of_real if said not in true]
     big = max((text for name, text in real if text.count("\n") <= 700), key=len)
     return {
         "caught": {kind: f"{caught[kind]}/{total[kind]}" for kind in sorted(total)},
         "right cases": len(right), "false alarms in them": false_in_cases,
-        "real files": len(real), "false alarms in real files": len(alarms) - false_in_cases, "alarms": alarms,
+        "real files": len(real), "true findings in them": len(true),
+        "false alarms in real files": len(alarms) - false_in_cases, "alarms": alarms,
         "names asked": asked.names, "cold seconds": round(asked.cold, 1),
         "warm seconds": round(asked.warm((ROOT / "templates/sae/experiment.py").read_text("utf-8")), 3),
         "warm seconds, largest file": round(asked.warm(big), 3), "its lines": big.count("\n"),

@@ -96,7 +96,7 @@ class Names:
             return self._path(node.value, scope, under_way)
         if isinstance(node, ast.Call):
             called = self._path(node.func, scope, under_way)
-            return called and f"{called}()"
+            return f"{called}()" if called and not _runs_code_from_the_hub(node) else ""
         if isinstance(node, ast.Attribute):
             if isinstance(node.value, ast.Name) and node.value.id == "self":
                 return self._of_self(node.attr, under_way)
@@ -132,6 +132,12 @@ class Names:
         if binding.value is None or binding.scope is None:
             return binding.path
         return self._path(binding.value, binding.scope, under_way)
+
+
+def _runs_code_from_the_hub(call: ast.Call) -> bool:
+    """What it gives has methods of its own then."""
+    asked = [keyword.value for keyword in call.keywords if keyword.arg == "trust_remote_code"]
+    return any(not (isinstance(value, ast.Constant) and value.value is False) for value in asked)
 
 
 def _changes_nothing(path: str) -> bool:

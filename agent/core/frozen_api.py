@@ -49,7 +49,7 @@ def answers(paths: Iterable[str], files: Mapping[str, str]) -> dict[str, Answer]
 def _answer(path: str, files: Mapping[str, str], modules: dict[str, _Module]) -> Answer:
     parts = path.split(".")
     here = parts[0]
-    if "()" in here:
+    if "()" in here or not _is_module(here, files):
         return Unknown()
     while True:
         place = here.replace(".", "/")

@@ -56,6 +56,12 @@ def expected_in(statement: ast.With | ast.AsyncWith) -> Doubt:
     return EVERYTHING if said & _EXPECTING else NOTHING
 
 
+def called(handlers: list[ast.ExceptHandler]) -> set[str]:
+    """What handlers call: if it is what failed, it is called in another way there."""
+    inside = (node for handler in handlers for node in ast.walk(handler))
+    return {ast.dump(node.func) for node in inside if isinstance(node, ast.Call)}
+
+
 def is_fallback(handlers: list[ast.ExceptHandler]) -> bool:
     """Whether the handlers hold the other way to do what may not work here."""
     return bool(expected(handlers))

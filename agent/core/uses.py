@@ -56,6 +56,7 @@ class _Reader:
     imports: list[Use] = field(default_factory=list)
     asked: set[str] = field(default_factory=set)  # "x" of hasattr(module, "x")
     changed: list[tuple[ast.expr, Scope]] = field(default_factory=list)  # what gets attributes that are not named
+    again: set[str] = field(default_factory=set)  # what the handlers around call, too
     unreadable: bool = False
 
     # --- statements ---
@@ -126,7 +127,9 @@ class _Reader:
 
     def _try(self, node: ast.Try, scope: Scope, doubt: Doubt) -> None:
         inside = doubt | guards.expected(node.handlers)
+        before, self.again = self.again, self.again | guards.called(node.handlers)
         self.block(node.body, scope, inside)
+        self.again = before
         other = EVERYTHING if guards.is_fallback(node.handlers) and inside != doubt else doubt
         for handler in node.handlers:
             if handler.type is not None:
@@ -237,7 +240,7 @@ class _Reader:
             self.names.stored |= set(said[:1])
         elif name == "exec" or (name in ("update", "setdefault") and _is_namespace(node.func)):
             self.unreadable = True
-        if "call" not in doubt:
+        if "call" not in doubt and not (self.again and ast.dump(node.func) in self.again):
             self.places.append(_Place(node.func, scope, "call", node))
 
     # --- the answer ---

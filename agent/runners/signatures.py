@@ -20,12 +20,12 @@ from typing import Any
 
 from agent.core import open_names
 from agent.core.job import Command, Job, Limits, Reach
-from agent.runners import sandbox, tiers
+from agent.runners import asking, sandbox, tiers
+from agent.runners.asking.main import MARK
 from agent.runners.sandbox import Prepared, descriptors
-from agent.runners.signature_question import MARK
 
 PATIENCE = 120.0  # importing torch and transformers takes about ten seconds, on a cold disk a minute
-QUESTION = Path(__file__).with_name("signature_question.py").read_text("utf-8")
+QUESTION = asking.program()
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "Agg"}
 
 
