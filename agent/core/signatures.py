@@ -92,7 +92,7 @@ def _judged(use: Use, known: Known) -> Iterator[tuple[str, str]]:
         yield f"{told.owner}.{told.name}", f"`{told.owner}` has no `{told.name}`{_near(told)}"
     elif isinstance(told, There) and told.signature is not None and use.kind == "call":
         for about, wrong in misfits(use.shape, told.signature, known):
-            yield about, f"`{shown(use.path)}` {wrong}"
+            yield about, f"{shown(use.path)} {wrong}"
 
 
 def _near(missing: Missing) -> str:
@@ -101,7 +101,8 @@ def _near(missing: Missing) -> str:
 
 def shown(path: str) -> str:
     """`torch.optim.Adam.step` for `torch.optim.Adam().step`."""
-    return path.replace("()", "")
+    plain = f"`{path.replace('()', '')}`"
+    return f"what {plain} gives" if path.endswith("()") else plain
 
 
 def misfits(shape: Shape, signature: Signature, known: Known) -> Iterator[tuple[str, str]]:

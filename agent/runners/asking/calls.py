@@ -20,7 +20,7 @@ KINDS = {
 def call_of(found: Any, tables: Any) -> Any:
     """How `found` may be called, or None."""
     if isinstance(found, Method):
-        if not found.hidden:
+        if not isinstance(found.function, types.FunctionType):
             return of_torch(found.function.__name__, "_C/__init__.pyi") if in_torch(found.owner) else None
         return of_function(found.function, 1, tables)
     if isinstance(found, Instance):

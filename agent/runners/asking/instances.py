@@ -28,17 +28,18 @@ def of_instance(instance: Any, name: str, done: str) -> Any:
     for cls in instance.classes:
         for base in cls.__mro__:
             if name in vars(base):
-                return bound(vars(base)[name], cls, name)
+                return bound(vars(base)[name], cls, name, instance)
     cls = instance.classes[0]
     if not instance.exact or is_open(cls):
         raise Unclear(name)
     there = set(dir(cls)) | stored(cls)
     if name in there:
         raise Unclear(name)  # set by __init__: who knows to what
-    raise Missing(done, name, there)
+    own = done.endswith("." + cls.__name__)
+    raise Missing(done if own else cls.__module__ + "." + cls.__qualname__, name, there)
 
 
-def bound(raw: Any, cls: Any, name: str) -> Any:
+def bound(raw: Any, cls: Any, name: str, instance: Any) -> Any:
     if name != "generate" and any(own_store(base, name) for base in cls.__mro__):
         raise Unclear(name)  # (transformers sets `generate` only where a repository brings its own)
     if isinstance(raw, staticmethod):
@@ -46,7 +47,7 @@ def bound(raw: Any, cls: Any, name: str) -> Any:
     if isinstance(raw, classmethod):
         return getattr(cls, name)
     if isinstance(raw, types.FunctionType) or inspect.ismethoddescriptor(raw):
-        return Method(raw, cls, isinstance(raw, types.FunctionType))
+        return Method(raw, cls, instance)
     raise Unclear(name)
 
 
@@ -54,8 +55,9 @@ def functions_of(cls: Any) -> Iterator[Any]:
     for name, value in list(vars(cls).items()):
         plain = getattr(value, "__func__", value)
         for one in [plain] if not isinstance(plain, property) else [plain.fget, plain.fset]:
-            if isinstance(one, types.FunctionType):
-                yield name, inspect.unwrap(one).__code__
+            inner = inspect.unwrap(one) if isinstance(one, types.FunctionType) else None
+            if isinstance(inner, types.FunctionType):
+                yield name, inner.__code__
 
 
 def codes(code: Any) -> Iterator[Any]:
@@ -107,6 +109,13 @@ def is_open(cls: Any) -> bool:
         for name, top in functions_of(base):
             if name in RESTORING:
                 continue
-            if any(set(code.co_names) & {"setattr", "__dict__", "vars"} for code in codes(top)):
+            if any(map(sets_any_name, codes(top))):
                 return True
     return False
+
+
+def sets_any_name(code: Any) -> bool:
+    names = set(code.co_names)
+    if names & {"__dict__", "vars"}:
+        return "update" in names or any(i.opname == "STORE_SUBSCR" for i in dis.get_instructions(code))
+    return "setattr" in names

@@ -26,8 +26,8 @@ class Instance:
 class Method:
     """A function or a method of C that is called on an instance; the first parameter is taken already."""
 
-    def __init__(self, function: Any, owner: Any, hidden: bool) -> None:
-        self.function, self.owner, self.hidden = function, owner, hidden
+    def __init__(self, function: Any, owner: Any, instance: Any) -> None:
+        self.function, self.owner, self.instance = function, owner, instance
 
 
 def importing(name: str) -> Any:

@@ -40,7 +40,7 @@ def result(found: Any, name: str) -> Any:
     """What a call gives."""
     if isinstance(found, Method):
         if name in SELF.split() and is_module(found.owner):
-            return Instance([found.owner], False)
+            return found.instance
         return annotated(found.function, found.owner)
     if isinstance(found, type):
         if type(found).__call__ is not type.__call__:
