@@ -129,8 +129,7 @@ class Asked:
             answers.keep(place, self.told)
             started = time.perf_counter()
             names = signatures.wanted({"a.py": text})
-            loaded = answers.load(place)
-            told = {name: known.answer(data) for name, data in loaded.items() if name in names or name[:5] == "pool "}
+            told = known.chosen(names, answers.load(place))
             told |= frozen_api.answers({n for n in names if n.startswith("harness")}, self.frozen)
             signatures.findings({"a.py": text}, {"a.py": text + "\n"}, told)
             return time.perf_counter() - started

@@ -25,6 +25,7 @@ _ASKING = re.compile(
     r"hasattr|getattr|TYPE_CHECKING|signature|getfullargspec|find_spec|platform|PY[23]|parameters|\w*[vV]ersion\w*|\w*VERSION\w*"
     r"|_?is_\w+_(available|installed)|_?(has|have|supports)_\w+|_?(HAS|HAVE|SUPPORTS)_\w+|\w*_(AVAILABLE|INSTALLED)"
 )
+_PLATFORMS = {"nt", "posix", "win32", "cygwin", "darwin", "linux"}  # of os.name and sys.platform
 _EXPECTING = {"suppress", "raises", "assertRaises"}
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
@@ -35,7 +36,13 @@ def words(tree: ast.AST) -> set[str]:
 
 def asks(test: ast.AST) -> bool:
     """Whether a condition looks at what there is: a version, an attribute, a platform."""
-    return any(_ASKING.fullmatch(word) for word in words(test))
+    said = {node.value for node in ast.walk(test) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return bool(said & _PLATFORMS) or any(_ASKING.fullmatch(word) for word in words(test))
+
+
+def within(test: ast.AST) -> Doubt:
+    """The condition itself: `version >= (2, 0) and torch.new()`"""
+    return EVERYTHING if asks(test) and any(isinstance(node, ast.BoolOp) for node in ast.walk(test)) else NOTHING
 
 
 def leaves_when_asked(statement: ast.stmt) -> bool:

@@ -5,7 +5,7 @@ Everything here comes from JSON and may be from an older version of this program
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,14 @@ def answer(data: Any) -> Answer:
         return _answer(data)
     except (KeyError, TypeError, ValueError, AttributeError):
         return Unknown()
+
+
+def chosen(names: Iterable[str], kept: Mapping[str, Any]) -> dict[str, Answer]:
+    """Of answers as they are kept: those about `names`, and the pools that they point to."""
+    told = {name: answer(kept[name]) for name in names if name in kept}
+    calls = [one.signature for one in told.values() if isinstance(one, There) and one.signature is not None]
+    pools = {pool_key(call.pool) for call in calls if call.pool}
+    return told | {key: answer(kept[key]) for key in pools if key in kept}
 
 
 def _answer(data: Mapping[str, Any]) -> Answer:

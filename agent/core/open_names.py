@@ -100,6 +100,7 @@ POOLS: dict[str, tuple[tuple[str, ...], ...]] = {
 OPEN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("datasets.load:load_dataset", "datasets of load_dataset", ("trust_remote_code",)),
     ("datasets.load:load_dataset_builder", "datasets of load_dataset", ("trust_remote_code",)),
+    ("datasets.inspect:get_dataset_*", "datasets of load_dataset", ("trust_remote_code",)),
     ("transformers.models.auto.auto_factory:*.from_pretrained", "models", ("trust_remote_code",)),
     ("transformers.models.auto.auto_factory:*.from_config", "models", ("trust_remote_code",)),
     ("transformers.models.auto.modeling_auto:*.from_pretrained", "models", ("trust_remote_code",)),

@@ -24,6 +24,8 @@ from agent.core.uses import Shape, Use, uses
 
 _MOST = 8
 _LONGEST_LINE = 120
+# Parts of torch that other packages bring when they are imported, each for a device of theirs.
+_PLUGINS = frozenset({"torch.npu", "torch.mlu", "torch.musa", "torch.hpu", "torch.sdaa", "torch.gcu", "torch.tpu"})
 _LISTED = 12  # parameters that a message names
 
 
@@ -87,7 +89,7 @@ def _found(text: str, known: Known) -> Iterator[_Finding]:
 def _judged(use: Use, known: Known) -> Iterator[tuple[str, str]]:
     """What a finding is about, and a sentence; the same name that is not there is said once for a line."""
     told = known.get(use.path)
-    if isinstance(told, Missing) and use.kind != "call":
+    if isinstance(told, Missing) and use.kind != "call" and f"{told.owner}.{told.name}" not in _PLUGINS:
         # `from torch.optim import Lion` says it; its uses need not
         yield f"{told.owner}.{told.name}", f"`{told.owner}` has no `{told.name}`{_near(told)}"
     elif isinstance(told, There) and told.signature is not None and use.kind == "call":

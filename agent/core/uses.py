@@ -83,7 +83,8 @@ class _Reader:
         elif isinstance(node, _TRIES):
             self._try(node, scope, doubt)
         elif isinstance(node, (ast.If, ast.IfExp, ast.While, ast.Assert)):
-            self._children(node, scope, EVERYTHING if guards.asks(node.test) else doubt)
+            self.visit(node.test, scope, doubt | guards.within(node.test))
+            self._children(node, scope, EVERYTHING if guards.asks(node.test) else doubt, but="test")
         elif isinstance(node, (ast.With, ast.AsyncWith)):
             self._children(node, scope, doubt | guards.expected_in(node))
         elif isinstance(node, ast.expr):
@@ -92,9 +93,9 @@ class _Reader:
             self._binding_statement(node, scope)
             self._children(node, scope, doubt)
 
-    def _children(self, node: ast.AST, scope: Scope, doubt: Doubt) -> None:
+    def _children(self, node: ast.AST, scope: Scope, doubt: Doubt, but: str = "ctx") -> None:
         for name, value in ast.iter_fields(node):
-            if name in ("annotation", "returns", "type_comment", "ctx"):
+            if name in ("annotation", "returns", but):
                 continue
             if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                 self.block(value, scope, doubt)

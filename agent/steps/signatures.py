@@ -35,7 +35,7 @@ def findings(
         }
         told |= frozen_api.answers(inside, texts)
     outside = [name for name in names if _top(name) not in own]
-    told |= {name: known.answer(data) for name, data in _asked(desk, outside, patience).items()}
+    told |= known.chosen(outside, _asked(desk, outside, patience))
     return signatures.findings(before, changed, told)
 
 

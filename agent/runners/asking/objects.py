@@ -54,6 +54,10 @@ def of_object(found: Any, name: str, done: str) -> Any:
     raise Unclear(name)
 
 
+def is_source(module: Any) -> bool:
+    return str(getattr(module, "__file__", "")).endswith(".py")
+
+
 def is_importable(done: str) -> bool:
     try:
         return "." in done and importlib.util.find_spec(done) is not None
@@ -70,7 +74,8 @@ def submodule(module: Any, name: str, done: str) -> Any:
             raise Unclear(name) from None
     except BaseException:  # noqa: BLE001
         raise Unclear(name) from None
-    if type(module) is types.ModuleType or type(module).__name__ == "_LazyModule":
+    is_of_this_build = any(part.startswith("_") for part in module.__name__.split(".")) and not is_source(module)
+    if (type(module) is types.ModuleType or type(module).__name__ == "_LazyModule") and not is_of_this_build:
         raise Missing(done, name, dir(module))
     raise Unclear(name)
 
