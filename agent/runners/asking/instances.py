@@ -115,7 +115,11 @@ def is_open(cls: Any) -> bool:
 
 
 def sets_any_name(code: Any) -> bool:
+    """`setattr(self, name, …)`, `self.__dict__.update(…)`, `vars(self)[name] = …`"""
     names = set(code.co_names)
+    steps = [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "PUSH_NULL", "PRECALL")]
     if names & {"__dict__", "vars"}:
-        return "update" in names or any(i.opname == "STORE_SUBSCR" for i in dis.get_instructions(code))
-    return "setattr" in names
+        return "update" in names or any(step.opname == "STORE_SUBSCR" for step in steps)
+    itself = (code.co_varnames or ("self",))[0]
+    after = [str(following.argval) for step, following in zip(steps, steps[1:]) if step.argval == "setattr"]
+    return any("self" in said or itself in said for said in after)
