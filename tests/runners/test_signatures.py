@@ -10,7 +10,10 @@ import pytest
 
 from agent.core import known, open_names, signatures
 from agent.core.known import Missing, There, Unknown
+from agent.runners import tiers
 from agent.runners.asking import calls, main, results, sources
+from agent.runners.asking.main import MARK
+from agent.runners.inspect import fingerprint
 from agent.runners.signatures import PATIENCE, ask
 
 PYTHON = (sys.executable,)
@@ -301,3 +304,17 @@ def test_the_program_that_is_sent_is_old_python():
         ast.parse(text, feature_version=(3, 6))
         assert "collections.abc" not in text and "str | " not in text and "list[" not in text
     assert results.find("json.dumps") is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tier", ["bwrap", "landlock"])
+def test_the_interpreter_is_asked_behind_the_walls_of_a_run(tier, tmp_path):
+    if not (found := tiers.probe(tier, held=False)).works:
+        pytest.skip(found.said)
+    folders = fingerprint(PYTHON).folders
+    answered = ask(PYTHON, ["statistics.softmax"], folders, tier)
+    assert answered is not None and answered["statistics.softmax"]["is"] == "missing"
+    (tmp_path / "secret").write_text("secret")
+    spy = f"""echo '{MARK}{{"seen": "'$(cat {tmp_path}/secret; echo x > {tmp_path}/written; echo done)'"}}'"""
+    assert ask(("/bin/sh", "-c", spy), ["json"], folders, tier) == {"seen": "done"}
+    assert ask(("/bin/sh", "-c", spy), ["json"], folders, "none") == {"seen": "secretdone"}
