@@ -97,6 +97,8 @@ TRUE = (
     "`litellm.integrations.vector_store_integrations` has no `bedrock_vector_store`",  # imported in a function, long gone
     "`torch.distributed.checkpoint.state_dict_saver.save` takes no argument `coordinator_rank`",  # torch 2.13's own
     "`torch._subclasses.functional_tensor.FunctionalTensor` needs `mode`",  # marked so there: pyrefly: ignore
+    "`torch.nn.Embedding` has no `tile`",  # transformers' D-FINE, where a query is learned
+    "`torch.nn.Module.__init__` needs `self`",  # a file from which another one is generated; it is never run
 )
 
 
@@ -122,11 +124,14 @@ class Asked:
         told = {**self.answers, **self.toys} if toy else self.answers
         return signatures.findings({}, {"experiment.py": text}, told)
 
-    def warm(self, text: str) -> float:
-        """From a file of answers on disk to the findings: what a check costs while all names are known."""
+    def warm(self, text: str, kept: dict[str, Any]) -> float:
+        """From a file of answers on disk to the findings: what a check costs while all names are known. Best of three."""
+        return min(self._warm(text, kept) for _ in range(3))
+
+    def _warm(self, text: str, kept: dict[str, Any]) -> float:
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder) / "answers.json"
-            answers.keep(place, self.told)
+            answers.keep(place, kept)
             started = time.perf_counter()
             names = signatures.wanted({"a.py": text})
             told = known.chosen(names, answers.load(place))
@@ -168,15 +173,20 @@ def measure(halves: set[str], show: bool, seed: int, count: int) -> dict[str, An
     ]
     true = [said for said in said_of_real if any(known_one in said for known_one in TRUE)]
     alarms += [said for said in said_of_real if said not in true]
+    # as many names as a long study comes to: those of all cases and of the large file
     big = max((text for name, text in real if text.count("\n") <= 700), key=len)
+    long = {
+        name for text in (*(case.text for case in (*wrong, *right)), big) for name in signatures.wanted({"a.py": text})
+    }
+    kept = {name: data for name, data in asked.told.items() if name in long or name.startswith("pool ")}
     return {
         "caught": {kind: f"{caught[kind]}/{total[kind]}" for kind in sorted(total)},
         "right cases": len(right), "false alarms in them": false_in_cases,
         "real files": len(real), "true findings in them": len(true),
         "false alarms in real files": len(alarms) - false_in_cases, "alarms": alarms,
         "names asked": asked.names, "cold seconds": round(asked.cold, 1),
-        "warm seconds": round(asked.warm((ROOT / "templates/sae/experiment.py").read_text("utf-8")), 3),
-        "warm seconds, largest file": round(asked.warm(big), 3), "its lines": big.count("\n"),
+        "warm seconds": round(asked.warm((ROOT / "templates/sae/experiment.py").read_text("utf-8"), kept), 3),
+        "warm seconds, largest file": round(asked.warm(big, kept), 3), "its lines": big.count("\n"), "names kept": len(kept),
     }  # fmt: skip
 
 

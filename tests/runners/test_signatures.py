@@ -93,6 +93,9 @@ def strict(function):
 @strict
 def two(x, y): ...
 
+import inspect
+def empty(a, b=inspect.Parameter.empty, *, c=inspect.Parameter.empty): ...
+
 def open_ended(a, **kwargs): ...
 
 def __getattr__(name):
@@ -139,7 +142,7 @@ def taken(path):
     ("Plain", "size! seed"), ("Plain().step", "closure"), ("Plain.step", "self! closure"), ("Plain().made", "a!"),
     ("Plain.read", "path!"), ("Plain().read", "path!"), ("Plain.read().step", "closure"), ("Plain().again().step", "closure"),
     ("Small().again().step", None), ("Given", "a! b"), ("Data", None), ("kept", "a!"), ("two", "x!"), ("draw", "x! color"),
-    ("lazy", "x! color"), ("Small", "size! seed"),
+    ("lazy", "x! color"), ("Small", "size! seed"), ("empty", "a! b c"),
 ])  # fmt: skip
 def test_how_something_is_called(path, parameters):
     if parameters is None:

@@ -82,13 +82,20 @@ def of_function(function: Any, skipped: int, tables: Any) -> Any:
         if not isinstance(inner, types.FunctionType):
             return None
         function = inner
-    told = listed(parameters, skipped, function.__kwdefaults__ or {})
+    told = listed(parameters, skipped, with_default(function))
     if told is None:
         return None
     told["also"] = sorted(also - {"self", "cls", "args", "kwargs"})
     if told["kwargs"]:
         told.update(opened(function, tables))
     return told
+
+
+def with_default(function: Any) -> Any:
+    """Names of parameters with a default; a signature alone does not show one that is `Parameter.empty`."""
+    code, defaults = function.__code__, function.__defaults__ or ()
+    plain = code.co_varnames[: code.co_argcount]
+    return set(plain[len(plain) - len(defaults) :]) | set(function.__kwdefaults__ or {})
 
 
 def words_of(wrapper: Any) -> Any:
