@@ -13,6 +13,7 @@ Limits: what a parameter, a container or another file's function gives is not fo
 from __future__ import annotations
 
 import ast
+import difflib
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ from agent.core.text import did_you_mean, plural, shorten
 from agent.core.uses import Shape, Use, uses
 
 _MOST = 8
+_LIKELY = 0.8  # of a pool, which is large, only what is nearly the same is meant
 _LONGEST_LINE = 120
 # Parts of torch that other packages bring when they are imported, each for a device of theirs.
 _PLUGINS = frozenset({"torch.npu", "torch.mlu", "torch.musa", "torch.hpu", "torch.sdaa", "torch.gcu", "torch.tpu"})
@@ -111,7 +113,7 @@ def misfits(shape: Shape, signature: Signature, known: Known) -> Iterator[tuple[
     """What is wrong with a call. `known` is asked for the pool of names that an open function takes."""
     unknown = [name for name in shape.keywords if not _takes(name, shape, signature, known)]
     for name in unknown:
-        yield name, f"takes no argument `{name}`{_meant(name, signature)}"
+        yield name, f"takes no argument `{name}`{_meant(name, signature, known)}"
     if signature.names_only or unknown:
         return
     places = [p for p in signature.parameters if p.kind != "ko"]
@@ -126,7 +128,7 @@ def misfits(shape: Shape, signature: Signature, known: Known) -> Iterator[tuple[
         yield twice[0], f"is given `{twice[0]}` twice: by its place and by its name{_it_takes(signature)}"
     if shape.doubled or signature.also:
         return
-    given = {p.name for p in taken} | set(shape.keywords)
+    given = {p.name for p in taken} | (set(shape.keywords) & set(signature.by_name))
     if needed := [p.name for p in signature.parameters if p.required and p.name not in given]:
         yield "missing", f"needs {_ticked(needed)}, which the call does not give{_it_takes(signature)}"
 
@@ -141,9 +143,16 @@ def _takes(name: str, shape: Shape, signature: Signature, known: Known) -> bool:
     return not closed or (isinstance(pool, Pool) and name in pool.names) or shape.doubled
 
 
-def _meant(name: str, signature: Signature) -> str:
-    near = did_you_mean(name, signature.by_name) if signature.by_name else ""
-    return near if "did you mean" in near else f"{near.partition(' (')[0]}{_it_takes(signature)}"
+def _meant(name: str, signature: Signature, known: Known) -> str:
+    near = did_you_mean(name, signature.by_name)
+    if "did you mean" in near:
+        return near
+    if not signature.kwargs:
+        return _it_takes(signature)
+    pool = known.get(pool_key(signature.pool))
+    likely = difflib.get_close_matches(name, pool.names if isinstance(pool, Pool) else (), n=1, cutoff=_LIKELY)
+    hint = f' (did you mean "{likely[0]}"?)' if likely else ""
+    return f"{hint}, and neither does what it hands its other arguments to{_it_takes(signature)}"
 
 
 def _it_takes(signature: Signature) -> str:

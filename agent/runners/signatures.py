@@ -14,7 +14,8 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from agent.runners.sandbox import Prepared, descriptors
 
 PATIENCE = 120.0  # importing torch and transformers takes about ten seconds, on a cold disk a minute
 QUESTION = asking.program()
+_BEAT = 0.2  # seconds from one pulse to the next
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "Agg"}
 
 
@@ -35,8 +37,12 @@ def ask(
     folders: Sequence[str] = (),
     wanted: str = "auto",
     patience: float = PATIENCE,
+    pulse: Callable[[], None] = lambda: None,
 ) -> dict[str, Any] | None:
-    """Path → answer (JSON, core.known reads it), or None. `folders`: where the interpreter and its packages lie."""
+    """Path → answer (JSON, core.known reads it), or None. `folders`: where the interpreter and its packages lie.
+
+    `pulse` is called while an answer is awaited; what it raises ends the waiting.
+    """
     tier = tiers.choose(wanted, held=False)
     if not isinstance(tier, tiers.Tier):
         return None
@@ -48,10 +54,10 @@ def ask(
         command = Command("signatures", (*prefix, "-I", "-c", QUESTION), reach=Reach(readable=tuple(folders)))
         job = Job((command,), "/", dict(_OFFLINE), sandbox=tier.name, limits=Limits())
         made = sandbox.prepare(command, job, attempt, os.environ, "", tier.name)
-        return _answers(_said(made, question, patience)) if isinstance(made, Prepared) else None
+        return _answers(_said(made, question, patience, pulse)) if isinstance(made, Prepared) else None
 
 
-def _said(made: Prepared, question: str, patience: float) -> str:
+def _said(made: Prepared, question: str, patience: float, pulse: Callable[[], None]) -> str:
     with descriptors(made) as (argv, inherited):
         try:
             process = subprocess.Popen(
@@ -62,12 +68,21 @@ def _said(made: Prepared, question: str, patience: float) -> str:
             return ""
     with process:
         try:
-            return process.communicate(question, timeout=patience)[0]
-        except subprocess.TimeoutExpired:
-            return ""
+            return _awaited(process, question, patience, pulse)
         finally:
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)  # whatever a library has started goes with it
+
+
+def _awaited(process: subprocess.Popen[str], question: str, patience: float, pulse: Callable[[], None]) -> str:
+    end, sent = time.monotonic() + patience, False
+    while (left := end - time.monotonic()) > 0:
+        pulse()
+        try:
+            return process.communicate(None if sent else question, timeout=min(_BEAT, left))[0]
+        except subprocess.TimeoutExpired:
+            sent = True
+    return ""
 
 
 def _answers(said: str) -> dict[str, Any] | None:

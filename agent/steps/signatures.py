@@ -61,6 +61,7 @@ def _asked(desk: Desk, names: list[str], patience: float) -> dict[str, Any]:
         desk.machine.get("folders", ()),
         "wrapper" if wrapped and wanted == "auto" else wanted,
         patience,
+        desk.pulse,
     )
     if told is None:
         return kept

@@ -1,12 +1,14 @@
 """A change is checked with what is known; what is not known is asked once; no answer refuses nothing."""
 
 import sys
+import time
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
 
 from agent.core.config import Settings
+from agent.core.errors import Interrupted
 from agent.core.layout import Layout
 from agent.core.template import Template
 from agent.runners import signatures as interpreter
@@ -35,6 +37,10 @@ class FakeDesk:
     interpreter: tuple = (sys.executable,)
     machine: dict = None
 
+    def pulse(self):
+        if self.state.interrupted:
+            raise Interrupted("interrupted")
+
 
 @pytest.fixture
 def desk(tmp_path):
@@ -44,7 +50,7 @@ def desk(tmp_path):
     template = Template(
         name="toy", command="python experiment.py --out_dir={out_dir}", editable=("experiment.py", "plot.py", "json.py")
     )
-    state = SimpleNamespace(head=head, settings=Settings(sandbox="none"))
+    state = SimpleNamespace(head=head, settings=Settings(sandbox="none"), interrupted=False)
     return FakeDesk(Layout(root), Workspace(root), state, template, machine=MACHINE)
 
 
@@ -124,3 +130,11 @@ def test_a_change_without_imports_asks_nothing(desk, monkeypatch):
     no_process(monkeypatch)
     assert check(desk, "x = 1\n") == ()
     assert check(desk, "not python (", name="notes.txt") == ()
+
+
+def test_a_person_who_interrupts_need_not_wait_for_the_interpreter(desk):
+    desk.interpreter, desk.state.interrupted = ("/bin/sleep", "60"), True
+    started = time.monotonic()
+    with pytest.raises(Interrupted):
+        check(desk, "import statistics\nstatistics.softmax([1])\n")
+    assert time.monotonic() - started < 10
