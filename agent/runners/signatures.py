@@ -1,0 +1,96 @@
+"""Asks the experiment's interpreter what there is and how it is called: one process for many names, with a time limit.
+
+To look is to import, and to import is to run code: the libraries are the user's own, but which of them is imported is the
+coder's choice. So the process stands behind the same walls as a run, without network, with a home of its own. Python's
+isolated mode keeps the study's folder off its path: an editable `torch.py` is not imported. GPUs are hidden from it.
+No answer (no sandbox, no time, a crash) is no answer about anything, and never held against the coder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.core import open_names
+from agent.core.job import Command, Job, Limits, Reach
+from agent.runners import asking, sandbox, tiers
+from agent.runners.asking.main import MARK
+from agent.runners.sandbox import Prepared, descriptors
+
+PATIENCE = 120.0  # importing torch and transformers takes about ten seconds, on a cold disk a minute
+QUESTION = asking.program()
+_BEAT = 0.2  # seconds from one pulse to the next
+_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "Agg"}
+
+
+def ask(
+    prefix: Sequence[str],
+    names: Iterable[str],
+    folders: Sequence[str] = (),
+    wanted: str = "auto",
+    patience: float = PATIENCE,
+    pulse: Callable[[], None] = lambda: None,
+) -> dict[str, Any] | None:
+    """Path → answer (JSON, core.known reads it), or None. `folders`: where the interpreter and its packages lie.
+
+    `pulse` is called while an answer is awaited; what it raises ends the waiting.
+    """
+    tier = tiers.choose(wanted, held=False)
+    if not isinstance(tier, tiers.Tier):
+        return None
+    question = json.dumps({"names": sorted(names), **open_names.to_json()})
+    with tempfile.TemporaryDirectory(prefix="ai-scientist-signatures-", ignore_cleanup_errors=True) as folder:
+        attempt = Path(folder).resolve()
+        for own in (sandbox.HOME_FOLDER, sandbox.TEMPORARY_FOLDER):
+            (attempt / own).mkdir()
+        command = Command("signatures", (*prefix, "-I", "-c", QUESTION), reach=Reach(readable=tuple(folders)))
+        job = Job((command,), "/", dict(_OFFLINE), sandbox=tier.name, limits=Limits())
+        made = sandbox.prepare(command, job, attempt, os.environ, "", tier.name)
+        return _answers(_said(made, question, patience, pulse)) if isinstance(made, Prepared) else None
+
+
+def _said(made: Prepared, question: str, patience: float, pulse: Callable[[], None]) -> str:
+    with descriptors(made) as (argv, inherited):
+        try:
+            process = subprocess.Popen(
+                argv, cwd="/", env=made.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                text=True, encoding="utf-8", errors="replace", pass_fds=inherited, start_new_session=True,
+            )  # fmt: skip
+        except OSError:
+            return ""
+    with process:
+        try:
+            return _awaited(process, question, patience, pulse)
+        finally:
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)  # whatever a library has started goes with it
+
+
+def _awaited(process: subprocess.Popen[str], question: str, patience: float, pulse: Callable[[], None]) -> str:
+    end, sent = time.monotonic() + patience, False
+    while (left := end - time.monotonic()) > 0:
+        pulse()
+        try:
+            return process.communicate(None if sent else question, timeout=min(_BEAT, left))[0]
+        except subprocess.TimeoutExpired:
+            sent = True
+    return ""
+
+
+def _answers(said: str) -> dict[str, Any] | None:
+    for line in said.splitlines():
+        if line.startswith(MARK):
+            try:
+                told = json.loads(line[len(MARK) :])
+            except ValueError:
+                return None
+            return told if isinstance(told, dict) else None
+    return None
