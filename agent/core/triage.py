@@ -1,150 +1,305 @@
-"""How a job ended → who has to act. One row per kind.
+"""How a job ended → who has to act. The signs are a table (`signs`); here is in which order it is asked.
 
-The rows here need no reading of logs beyond the traceback: a program that ends with an exit code of its own is the
-coder's business. A later part reads the logs, and sets apart what is the network's, the machine's or nobody's fault.
+The first failure of a chain counts: what follows from it, a wrapper or a handler that fails in its turn, does not. Of an
+exception group each member counts, and one that would come again outweighs those that pass by themselves. Where a log
+tells of nothing, the signal or the exit code does. `unknown` means: not to be blamed on the coder.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from agent.core.job import Outcome
-from agent.core.text import duration, plural, shorten
+from agent.core import ownership
+from agent.core.case import AGAIN, CODER, HELD, STOPPED, TRANSIENT, Blame, Case
+from agent.core.failure_report import explain, streams, used
+from agent.core.signs import LAST_WORDS, MESSENGER, NETWORK, PROGRAMMING, SIGNALS, SIGNS, WAITS, Sign, package
+from agent.core.text import duration, shorten
+from agent.core.traceback import Chain, Raised, Reading, read
 
-CODER = ("code", "resource", "contract", "sealed")  # goes back to the coder and counts as an attempt
-AGAIN = ("lost", "interrupted")  # the same job again; the coder is never told
-STOPPED = "stopped"  # a person ended the run
-HELD = ("environment", "unknown")  # stop and tell the user
+__all__ = ["AGAIN", "CODER", "HELD", "STOPPED", "TRANSIENT", "Blame", "Case", "blame"]
 
-
-@dataclass(frozen=True)
-class Blame:
-    kind: str
-    evidence: str  # one line
-    detail: str = ""  # several lines, for the coder
-
-
-@dataclass(frozen=True)
-class Case:
-    """All that is known about an attempt that gave no usable result."""
-
-    outcome: Outcome
-    stdout: str
-    stderr: str
-    problems: tuple[str, ...] = ()  # of final_info.json
-    touched: tuple[str, ...] = ()  # frozen files that are not what they were
-    seconds_allowed: float = 0.0
-    asked_by: str = ""  # "person" or "study", when the job was stopped on request
-    editable: Callable[[str], bool] = lambda path: True
-    sources: Callable[[str], str] = lambda path: ""
-    root: str = ""  # the folder that the experiment ran in, as tracebacks show it
+_LAST_LINES = 25  # of a log without a traceback that are looked at
+_LONGEST = 4000  # characters of an exception that are looked at
+_OWN_MACHINE = re.compile(r"\blocalhost\b|\b127\.0\.0\.1\b|\[::1\]")
+_TRIED = re.compile(
+    r"(?i)g(?:ave|iving) up|retr(?:y|ies)|attempts|download|fetch|connect|\bload|network|unavailable|\bhub\b|time?d? ?out"
+)
+_ENDS_ITSELF = re.compile(r"\b(?:sys\.exit|os\._exit|exit|quit)\(|\bSystemExit\b|\bos\.abort\(")
+CLOSED = "this profile has no network: what the experiment needs has to be there before it starts"
+ONLY_THE_HUB = "this profile lets only the hub through"
+WHAT_FOLLOWS = {
+    **dict.fromkeys(CODER, "Nothing: it goes back to the coder, and counts as an attempt."),
+    **dict.fromkeys(AGAIN, "Nothing: the same job is started again."),
+    STOPPED: "Nothing: a person wanted it; resume goes on.",
+}
+SEE_THE_LOG = "Read the log: this is no failure that is known; resume tries again."
 
 
 def blame(case: Case) -> Blame:
+    """Never raises; `evidence` is one line."""
     out = case.outcome
     if case.touched:
-        files = ", ".join(case.touched)
-        return Blame(
-            "sealed",
-            f"the run changed frozen files: {files}",
-            "They were put back. The experiment must not write to them.",
-        )
+        said = f"the run changed frozen files: {', '.join(case.touched)}"
+        return Blame("sealed", said, "They were put back. The experiment must not write to them.")
+    if out.ending != "finished":
+        return _ended_for_it(case)
+    if out.exit_code == 0:
+        first = case.problems[0] if case.problems else "no usable final_info.json"
+        return Blame("contract", shorten(first, 200), "\n".join(f"- {p}" for p in case.problems[:30]))
+    reading = read(case.stderr)
+    if not reading.final and not reading.broken and (told := read(case.stdout)).final:
+        reading = told  # some print their traceback there
+    return _of_group(case, reading) if reading.final else _without_traceback(case, reading)
+
+
+def _ended_for_it(case: Case) -> Blame:
+    """One row for each ending that the launcher tells; nothing has to be read."""
+    out = case.outcome
     if out.ending == "stopped":
         return Blame(STOPPED if case.asked_by == "person" else "interrupted", out.detail or "stopped on request")
     if out.ending == "lost":
         return Blame("lost", out.detail or "the launcher died before the job ended")
     if out.ending == "unstartable":
-        return Blame("environment", out.detail or "the job could not be started")
+        said = out.detail or "the job could not be started"
+        return Blame(
+            "environment",
+            said,
+            action="Mend the experiment's Python or the sandbox (`ai-scientist doctor`), then resume.",
+        )
     if out.ending == "timeout":
-        said = f"did not end within {duration(case.seconds_allowed)} and was killed"
-        return Blame("resource", said, _streams(case))
-    if out.ending == "limit":
-        said = out.detail or f"{out.command} exceeded a limit and was killed"
-        return Blame("resource", shorten(said, 200), "\n\n".join(part for part in (_used(out), _streams(case)) if part))
-    if out.exit_code == 0:
-        first = case.problems[0] if case.problems else "no usable final_info.json"
-        return Blame("contract", shorten(first, 200), "\n".join(f"- {p}" for p in case.problems[:30]))
-    if out.signal is not None:
-        return Blame("code", f"{out.command} was ended by signal {out.signal}", _streams(case))
-    trace = last_traceback(case.stderr)
-    evidence = trace[-1].strip() if trace else f"{out.command} ended with exit code {out.exit_code}"
-    if _the_templates_world(case, trace):
-        return Blame("environment", shorten(evidence, 400))
-    return Blame("code", shorten(evidence, 200), _explain(case, trace))
+        return _too_late(case)
+    said = out.detail or f"{out.command} exceeded a limit and was killed"
+    return Blame("resource", shorten(said, 200), "\n\n".join(part for part in (used(out), streams(case)) if part))
 
 
-def _used(out: Outcome) -> str:
-    """What the job used at most, for the coder."""
-    mega = 1024 * 1024
-    told = [f"{out.usage[name] / mega:.4g} MB of {name}" for name in ("memory", "disk", "output") if name in out.usage]
-    counted = (("processes", "process", "processes"), ("files", "file", "files"))
-    told += [plural(int(out.usage[name]), one, many) for name, one, many in counted if name in out.usage]
-    return f"The most that was seen: {', '.join(told)}." if told else ""
+def _too_late(case: Case) -> Blame:
+    said = f"did not end within {duration(case.seconds_allowed)} and was killed"
+    last = [line for line in (*read(case.stdout).lines, *read(case.stderr).lines) if line.strip()][-1:]
+    if last and WAITS.search(last[0]) and case.network != "none":
+        return Blame("transient", shorten(f"{said} while it waited for the network: {last[0]}", 200), action=NETWORK)
+    return Blame("resource", said, streams(case))
 
 
-_FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.*))?$')
+# --- with a traceback ------------------------------------------------------------------------------------------------
 
 
-_SYSTEM = re.compile(r"(OSError|FileNotFoundError|PermissionError|TimeoutError|ConnectionError)\b")
+def _of_group(case: Case, reading: Reading) -> Blame:
+    verdicts = [_of_chain(case, chain) for chain in _members(reading.final)]
+    if None in verdicts and (said := _said_elsewhere(case, reading)):
+        verdicts = [said]
+    firm = [found for found in verdicts if found is None or found.kind != "transient"]
+    found = firm[0] if firm else verdicts[0]
+    chain = _members(reading.final)[verdicts.index(found)] if len(verdicts) > 1 else reading.final[-1]
+    if found is None:
+        found = Blame("code", _line(_first_of_last(chain)))
+    detail = explain(case, reading, chain) if found.kind in CODER else ""
+    return Blame(found.kind, found.evidence, "\n\n".join(part for part in (found.detail, detail) if part), found.action)
 
 
-def _the_templates_world(case: Case, trace: list[str]) -> bool:
-    """A frozen file of the template itself raised an OSError: its data, its cache or the disk, not the experiment."""
-    paths = [m["path"] for line in trace if (m := _FRAME.match(line))]
-    root = case.root.rstrip("/") + "/"
-    if not paths or not root.strip("/") or not _SYSTEM.match(trace[-1]):
-        return False
-    return paths[-1].startswith(root) and not case.editable(paths[-1].removeprefix(root))
+def _members(chains: Sequence[Chain]) -> Sequence[Chain]:
+    """Without the group itself, which only counts them."""
+    return chains[1:] if len(chains) > 1 and "Group" in chains[0][-1].type else chains
 
 
-_HEADER = "Traceback (most recent call last):"
-_NO_HEADER = re.compile(r"^(Syntax|Indentation|Tab)Error: ")  # of the script itself
-
-
-def last_traceback(stderr: str) -> list[str]:
-    """The lines of the last traceback, the exception's own first line included; a SyntaxError's too."""
-    lines = stderr.rstrip().split("\n")
-    start = _last(lines, lambda line: line.rstrip().endswith(_HEADER) and not line.lstrip().startswith("+"))
-    if start is not None:
-        rest = range(start + 1, len(lines))
-        end = next((i for i in rest if lines[i].strip() and not lines[i].startswith((" ", "\t"))), len(lines))
-        return lines[start : end + 1]
-    error = _last(lines, lambda line: bool(_NO_HEADER.match(line)))
-    start = _last(lines[:error], lambda line: bool(_FRAME.match(line)))
-    return [] if start is None or error is None else lines[start : error + 1]
-
-
-def _last(lines: Sequence[str], wanted: Callable[[str], bool]) -> int | None:
-    return next((i for i in range(len(lines) - 1, -1, -1) if wanted(lines[i])), None)
-
-
-def _explain(case: Case, trace: list[str]) -> str:
-    """The exception, the frames of editable files with their source lines, and what was printed last."""
-    frames = [m.groupdict() for line in trace if (m := _FRAME.match(line))]
-    parts = []
-    for frame in frames:
-        name = frame["path"].removeprefix(case.root.rstrip("/") + "/").removeprefix("./")
-        if not case.editable(name):
+def _of_chain(case: Case, chain: Chain) -> Blame | None:
+    """None: nothing but a failure of the code."""
+    found: Blame | None = None
+    for at, raised in enumerate(chain):
+        if PROGRAMMING.match(raised.type):
             continue
-        source = case.sources(name).splitlines()
-        at = int(frame["line"])
-        around = [
-            f"{'>' if n == at else ' '} {n:4d} | {source[n - 1]}"
-            for n in range(max(1, at - 3), min(len(source), at + 2) + 1)
-        ]
-        parts.append(f"{name}, line {at}, in {frame['function'] or 'module'}:\n" + "\n".join(around))
-    if trace and not parts:
-        parts.append("No frame of an editable file is in the traceback. Its end:\n" + "\n".join(trace[-12:]))
-    return "\n\n".join([*parts[-4:], _streams(case, with_stderr=not trace)]).strip()
+        told = _of_raised(case, chain[at:], SIGNS)
+        if found is None:
+            found = told
+        elif told is not None and told.kind == found.kind and told.action == found.action:
+            found = told  # a later exception of the same failure says more of it
+    return found
 
 
-def _streams(case: Case, with_stderr: bool = True) -> str:
-    texts = [("Last output", case.stdout)] + ([("Last error output", case.stderr)] if with_stderr else [])
-    return "\n\n".join(f"{title}:\n{_tail(text)}" for title, text in texts if text.strip())
+def _of_raised(case: Case, chain: Chain, signs: Sequence[Sign]) -> Blame | None:
+    raised, text = chain[0], chain[0].text[:_LONGEST]
+    for sign in signs:
+        match = sign.pattern.search(text)
+        if match and (sign.frames is None or any(sign.frames.search(frame.path) for frame in raised.frames)):
+            told = _ASKS[sign.asks](case, sign, chain, match)
+            if told is not None:
+                return told
+    return None
 
 
-def _tail(text: str, lines: int = 15, characters: int = 1500) -> str:
-    clean = [line.rstrip().rsplit("\r", 1)[-1] for line in text.split("\n")]  # of a progress bar only its last state
-    return "\n".join([line for line in clean if line][-lines:])[-characters:]
+def _first_of_last(chain: Chain) -> Raised:
+    """Of the last failure, the exception that others were raised from."""
+    at = len(chain) - 1
+    while at > 0 and chain[at].translates:
+        at -= 1
+    return chain[at]
+
+
+def _said_elsewhere(case: Case, reading: Reading) -> Blame | None:
+    """What a thread or a child said; or, where the program only says that it gave up, what it had printed before."""
+    last = reading.final[-1][-1]
+    others = [*reversed(reading.aside)]
+    others += [*reversed(reading.earlier)] if MESSENGER.search(last.type) else []
+    if PROGRAMMING.match(last.type):
+        others = []
+    if found := next((told for chain in others if (told := _of_chain(case, chain))), None):
+        return found
+    if last.frames and last.frames[-1].source.startswith("raise") and _TRIED.search(last.text):
+        lines = (*read(case.stdout).lines, *reading.lines)
+        told = _of_lines(
+            case, lines[-4 * _LAST_LINES :], [sign for sign in SIGNS if sign.asks == "reach"], reading.final[-1]
+        )
+        return told if told and told.kind == "transient" else None
+    return None
+
+
+# --- who asked for what is missing -----------------------------------------------------------------------------------
+
+_Answer = Callable[[Case, Sign, Chain, "re.Match[str]"], "Blame | None"]
+
+
+def _anybody(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
+    return Blame(sign.kind, _line(chain[0]), action=sign.action)
+
+
+def _asked(case: Case, sign: Sign, chain: Chain, owner: str, name: str = "") -> Blame | None:
+    """The row's kind if the template asked; the coder's if the edit did; and nobody's where that cannot be told."""
+    if any(not later.translates for later in chain[1:]):
+        return None  # it was expected, and something else failed in its stead
+    kind = {"template": sign.kind, "edit": "code"}.get(owner, "unknown")
+    action = {"template": sign.action.format(name=name or "it"), "edit": ""}.get(owner, SEE_THE_LOG)
+    return Blame(kind, _line(chain[0]), action=action)
+
+
+def _module(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
+    module = match["name"]
+    own = {name.split("/")[0].removesuffix(".py") for name in case.template}
+    if module.split(".")[0] in own and not case.baseline:
+        return _asked(case, sign, chain, "edit")  # a file of the study that the edit took away, or never made
+    return _asked(case, sign, chain, ownership.of_module(case, module, chain), package(module))
+
+
+def _import(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
+    own = {name.split("/")[0].removesuffix(".py") for name in case.template}
+    mine = match["where"].split(".")[0] in own and not case.baseline
+    return _asked(case, sign, chain, "edit" if mine else ownership.of_line(case, chain))
+
+
+def _by_line(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
+    name = match.groupdict().get("name") or ""
+    return _asked(case, sign, chain, ownership.of_line(case, chain), package(name) if name else "")
+
+
+def _path(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
+    path = match["path"]
+    owner = ownership.of_path(case, path, chain) if path else ownership.of_line(case, chain)
+    return _asked(case, sign, chain, owner, path or "")
+
+
+def _cuda(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
+    return _asked(case, sign, chain, ownership.of_cuda(case, chain))
+
+
+def _frozen(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
+    """A frozen file raised it: its data, its cache or the disk. Elsewhere these words say nothing."""
+    frames = chain[0].frames
+    last = ownership.project_name(case, frames[-1]) if frames and ownership.is_project(case, frames[-1].path) else ""
+    return _anybody(case, sign, chain, match) if case.root and last and not case.editable(last) else None
+
+
+def _data(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
+    """Damaged data that the template reads; what `evaluate` reads, the experiment has written."""
+    if case.outcome.command == "evaluate" or ownership.of_line(case, chain) != "template":
+        return None
+    return _asked(case, sign, chain, "template")
+
+
+def _hub(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
+    text = "\n".join(raised.text[:_LONGEST] for raised in chain)
+    owner = ownership.of_repository(case, text, chain)
+    if owner == "edit" and case.network == "none":
+        return Blame("code", _line(chain[0]), CLOSED)
+    found = _asked(case, sign, chain, owner, _repository(text))
+    return found and Blame(
+        found.kind, found.evidence, _outside(case, text) if found.kind == "code" else "", found.action
+    )
+
+
+def _repository(text: str) -> str:
+    match = re.search(r"https?://[^/\s'\"]+/(?:api/)?(?:datasets/|models/)?([\w.-]+/[\w.-]+)", text)
+    return match[1] if match else ""
+
+
+def _outside(case: Case, text: str) -> str:
+    return ONLY_THE_HUB if case.network == "hub" and "Tunnel connection failed" in text else ""
+
+
+def _reach(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
+    """A network that fails passes by itself, unless there is none: then whoever reaches for it is wrong."""
+    frame = ownership.project_frame(case, chain)
+    words = chain[0].text[:_LONGEST] + (frame.source if frame else "")
+    if _OWN_MACHINE.search(words) and "roxy" not in words:
+        return None  # nobody listens on this machine: the experiment's own servers
+    if case.network == "none":
+        owner = ownership.of_repository(case, "\n".join(raised.text[:_LONGEST] for raised in chain), chain)
+        action = "Fetch the data before the run ([environment] prefetch of the template), then resume."
+        rows = {"template": ("environment", action, ""), "edit": ("code", "", CLOSED)}
+        kind, action, detail = rows.get(owner, ("unknown", SEE_THE_LOG, ""))
+        return Blame(kind, _line(chain[0]), detail, action)
+    return Blame(sign.kind, _line(chain[0]), action=sign.action)
+
+
+def _numbers(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
+    return (
+        None
+        if re.search(r"Import|NotFound|OSError|Permission|HTTP", chain[0].type)
+        else _anybody(case, sign, chain, match)
+    )
+
+
+_ASKS: dict[str, _Answer] = {
+    "": _anybody, "module": _module, "import": _import, "line": _by_line, "path": _path, "cuda": _cuda,
+    "frozen": _frozen, "data": _data, "hub": _hub, "reach": _reach, "numbers": _numbers,
+}  # fmt: skip
+
+
+# --- without ---------------------------------------------------------------------------------------------------------
+
+
+def _without_traceback(case: Case, reading: Reading) -> Blame:
+    """What the last lines say, else what the signal says, else the exit code."""
+    out, lines = case.outcome, reading.lines
+    code = out.exit_code or 0
+    number = out.signal if out.signal is not None else code - 128 if code - 128 in SIGNALS else None
+    if told := _of_lines(case, lines, LAST_WORDS, ()) or _of_lines(case, lines[-4 * _LAST_LINES :], SIGNS, ()):
+        return Blame(
+            told.kind, told.evidence, told.detail or (streams(case) if told.kind in CODER else ""), told.action
+        )
+    if number is not None:
+        kind, name, action = SIGNALS.get(number, ("unknown", f"signal {number}", ""))
+        said = f"{out.command or 'the job'} was ended by signal {number} ({name})"
+        return Blame(kind, said, streams(case) if kind in CODER else "", action or SEE_THE_LOG)
+    said = f"{out.command or 'the job'} ended with exit code {out.exit_code}"
+    if reading.broken:
+        return Blame("unknown", f"{said}, and its log ends within a traceback", action=SEE_THE_LOG)
+    sources = [case.sources(name) for name in case.template if case.editable(name)]
+    if not case.stderr.strip() and not any(_ENDS_ITSELF.search(text) for text in sources):
+        return Blame("unknown", f"{said} and said nothing", action=SEE_THE_LOG)
+    return Blame("code", said, streams(case))
+
+
+def _of_lines(case: Case, lines: Sequence[str], signs: Sequence[Sign], chain: Chain) -> Blame | None:
+    """The first line from the end that a row knows; as if it were an exception raised where `chain` was."""
+    for line in [line.strip() for line in reversed(lines) if line.strip()][: 4 * _LAST_LINES]:
+        head, _, rest = line.partition(": ")
+        raised = Raised(head, rest) if re.fullmatch(r"[A-Za-z_][\w.]{0,100}", head) else Raised(line)
+        if PROGRAMMING.match(raised.type):
+            return None
+        frames = chain[-1].frames if chain else ()
+        if told := _of_raised(case, (Raised(raised.type, raised.message, frames),), signs):
+            return told
+    return None
+
+
+def _line(raised: Raised) -> str:
+    return shorten(raised.first_line, 200) or raised.type

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.core import events as e
+from agent.core.case import before_any_edit, template_texts
 from agent.core.job import Outcome
 from agent.core.policy import Judge
 from agent.core.result import Result, missing_metrics, parse_result
@@ -22,6 +23,7 @@ from agent.store import files
 from agent.store.sweep import sweep
 
 _RESULTS_LONGEST = 10_000_000
+_LOG_LONGEST = 4_000_000  # a traceback may be followed by much that other threads say
 
 
 def judge(desk: Desk, action: Judge) -> Iterator[e.Event]:
@@ -126,10 +128,11 @@ def _case(
 ) -> Case:
     own = desk.layout.attempt(run.name, attempt.number)
     texts = desk.editable(attempt.head)
+    original = desk.workspace.read(before_any_edit(desk.state, attempt.head))
     return Case(
         outcome=outcome,
         stdout=files.read_tail(own / "stdout.log"),
-        stderr=files.read_tail(own / "stderr.log"),
+        stderr=files.read_tail(own / "stderr.log", _LOG_LONGEST),
         problems=tuple(problems),
         touched=touched,
         seconds_allowed=desk.profile.timeout,
@@ -137,4 +140,7 @@ def _case(
         editable=texts.__contains__,
         sources=lambda name: texts.get(name, ""),
         root=str(desk.layout.root),
+        template=template_texts(original),
+        baseline=run.baseline,
+        network=desk.profile.network,
     )

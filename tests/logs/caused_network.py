@@ -259,7 +259,7 @@ SPECS = [
     spec(
         "requests_404_of_the_edit",
         "code",
-        f"import requests\naddress = os.environ['ENDPOINT'] + '/made-up/corpus/train.txt'\nrequests.get(address).raise_for_status()\nloss = 0",
+        "import requests\naddress = os.environ['ENDPOINT'] + '/made-up/corpus/train.txt'\nrequests.get(address).raise_for_status()\nloss = 0",
         hub="no-repo",
         network="hub",
     ),
