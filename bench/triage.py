@@ -23,9 +23,12 @@ COLUMNS = ("right", "wrong", "blamed on the coder")
 def judged(log: Log) -> tuple[str, str, float]:
     """(what it was judged to be, evidence, milliseconds)"""
     case = case_of(log)
-    started = time.perf_counter()
-    found = blame(case)
-    return found.kind, found.evidence, (time.perf_counter() - started) * 1000
+    times = []
+    for _ in range(3):  # the quickest, on a machine that others use too
+        started = time.perf_counter()
+        found = blame(case)
+        times.append(time.perf_counter() - started)
+    return found.kind, found.evidence, min(times) * 1000
 
 
 def unjust(expected: str, found: str) -> bool:

@@ -29,7 +29,9 @@ _URL = re.compile(
     r"(?:/(?:resolve|tree|revision|raw|commits)/([^/\s?'\"]{1,200})(?:/([^\s?'\"]{1,400}))?)?"
 )
 _QUOTED = re.compile(
-    r"['\"`]([\w.-]{1,96}/[\w.-]{1,96})(?:@([\w./-]{1,100}))?['\"`]|^OSError: ([\w.-]{1,96}/[\w.-]{1,96}) is not"
+    r"['\"`]([\w.-]{1,96}/[\w.-]{1,96})(?:@([\w./-]{1,100}))?['\"`]|^OSError: ([\w.-]{1,96}(?:/[\w.-]{1,96})?) is not a local"
+    r"|^OSError: Can't load .{0,80}? (?:of|for) '([\w./-]{1,200})'",
+    re.MULTILINE,
 )
 _COMMIT = re.compile(r"^(?:main|[0-9a-f]{40})$")
 

@@ -53,7 +53,7 @@ def _status(number: str) -> str:
         rf"too many {number} error responses",
         rf"Tunnel connection failed: {number}\b",
         rf"ProxyError: {number}\b",
-        rf"[Ss]tatus(?: code)?[ :=]{{1,3}}{number}\b",
+        rf"(?:[Ss]tatus(?: code)?|Error code)[ :=]{{1,3}}{number}\b",
     )
     return f"(?:{'|'.join(said)})"
 
@@ -84,6 +84,7 @@ SIGNS: tuple[Sign, ...] = (
         r"DUE TO TIME LIMIT", r"[Dd]etected \d+ oom[_-]kill", r"oom-kill event",
         r"Out of memory: Killed process", r"\bOOM Killed",
     ),
+    _sign("transient", NETWORK, "", r"DataLoader worker .{0,60}is killed by signal: (?:Terminated|Hangup)"),
     # --- memory, and all else that there is so much of
     _sign(
         "environment", FREE_GPU, "",  # somebody else has most of the GPU, and this process little
@@ -122,6 +123,7 @@ SIGNS: tuple[Sign, ...] = (
     _sign(
         "transient", NETWORK, "",  # disks of the network
         r"\[Errno 116\]", r"Stale (?:NFS )?file handle", r"\[Errno 121\] Remote I/O", r"\[Errno 107\] Transport endpoint",
+        r"\[Errno 16\] Device or resource busy: '.{0,400}\.nfs", r"file lock '.{0,400}' could not be acquired",
     ),
     # --- GPUs and their drivers
     _sign(
@@ -135,6 +137,7 @@ SIGNS: tuple[Sign, ...] = (
         r"NVIDIA driver on your system is too old", r"Found no NVIDIA driver", r"CUDA driver version is insufficient",
         r"forward compatibility was attempted", r"Error 80[2-4]:", r"No CUDA GPUs are available",
         r"no CUDA-capable device", r"no kernel image is available", r"cudaErrorInsufficientDriver",
+        r"hipErrorNoBinaryForGpu", r"deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False",
     ),
     _sign(
         "environment", WITH_CUDA, "cuda",
@@ -143,19 +146,26 @@ SIGNS: tuple[Sign, ...] = (
     _sign(
         "transient", NETWORK, "",
         r"nccl(?:Remote|System)Error", r"NCCL error.{0,300}(?:network error|system error)",
-        r"NCCL communicator was aborted", r"Connection closed by remote peer",
+        r"NCCL communicator was aborted", r"Connection closed by remote peer", r"EADDRINUSE", r"\[Errno 98\]",
+        r"DistStoreError: Timed out", r"DistNetworkError: The client socket",
     ),
-    _sign("unknown", "", "", r"Watchdog caught collective operation timeout"),
+    _sign(
+        "unknown", "", "",
+        r"Watchdog caught collective operation timeout", r"INTERNAL ASSERT FAILED", r"CUDA error: unknown error",
+        r"CU(?:BLAS|DNN)_STATUS_(?:NOT_INITIALIZED|INTERNAL_ERROR|EXECUTION_FAILED)", r"unspecified launch failure",
+        r"DataLoader worker .{0,60}is killed by signal: (?!Killed|Bus)",
+    ),
     # --- numbers
     _sign("numeric", "", "", r"device-side assert triggered"),
     _sign(
         "numeric", "", "",
         r"^(?:\w+\.)*(?:FloatingPointError|OverflowError|LinAlgError)\b", r"returned nan values in its",
-        r"cannot convert float (?:NaN|infinity)", r"linalg\.\w+: .{0,60}(?:singular|failed to converge)",
+        r"cannot convert float (?:NaN|infinity)", r"Out of range float values", r"\bnot (?:all )?finite\b",
+        r"linalg\.\w+: .{0,60}(?:singular|failed to converge)",
     ),
     _sign(
         "numeric", "", "numbers",
-        r"(?<![\w./'\"-])(?i:nans?|non-?finite|infs?|infinity|infinite (?:values?|loss|gradients?)|diverged)(?![\w/-]|\.\w)",
+        r"(?<![\w./'\"-])(?<!No )(?i:nans?|non-?finite|infs?|infinity|infinite (?:values?|loss|gradients?)|diverged)(?![\w/-]|\.\w)",
     ),
     # --- the network and the hub
     _sign(
@@ -177,19 +187,22 @@ SIGNS: tuple[Sign, ...] = (
     _sign(
         "environment", HUB, "hub",
         r"\b(?:Repository|Revision|Entry|Dataset|RemoteEntry)NotFoundError", r"is not a valid model identifier",
-        r"doesn't exist on the Hub", _status("4(?:04|10)"),
+        r"doesn't exist on the Hub", _status("4(?:04|10)"), r"^OSError: Can't load .{0,200}If you were trying to load it from",
     ),
     _sign("code", "", "", _status(r"4\d\d(?<!408)(?<!425)(?<!429)")),
     _sign(
         "transient", NETWORK, "reach",
         _status(_LATER), r"Too Many Requests", r"Service (?:Temporarily )?Unavailable", r"Bad Gateway",
-        r"Gateway Time-?out", r"rate limit(?:ed)? (?:exceeded|reached)",
+        r"Gateway Time-?out", r"Too many users have viewed", r"StatusCode\.(?:UNAVAILABLE|DEADLINE_EXCEEDED)",
+        r"\b(?:APIConnection|APITimeout|RateLimit|InternalServer|ServiceUnavailable|Overloaded)Error\b",
+        r"rate limit(?:ed)? (?:exceeded|reached)",
     ),
     _sign(
         "transient", NETWORK, "reach",
         r"\b(?:Connect|Read|Write|Pool)Timeout(?:Error)?\b", r"\b(?:Connect|Read|Proxy|MaxRetry|NewConnection)Error\b",
         r"\b(?:RemoteProtocol|NameResolution|Protocol|ChunkedEncoding|LocalEntryNotFound)Error\b",
         r"\b(?:ServerDisconnected|ClientConnector|ClientPayload|ClientOS|ServerTimeout|ClientConnectionReset)Error\b",
+        r"\b(?:EndpointConnection|FSTimeout|ConnectionClosed|ClientConnection)Error\b",
         r"\b(?:IncompleteRead|RemoteDisconnected|SSLEOFError|SSLZeroReturnError|gaierror|URLError)\b",
         r"requests\.exceptions\.(?:ConnectionError|Timeout|SSLError)",
     ),
@@ -199,11 +212,12 @@ SIGNS: tuple[Sign, ...] = (
         r"[Tt]emporary failure in name resolution", r"Name or service not known", r"nodename nor servname",
         r"Remote end closed connection", r"peer closed connection without", r"Server disconnected without",
         r"Couldn't reach", r"[Cc]ouldn't connect to '?http", r"Consistency check failed",
-        r"EOF occurred in violation", r"Connection aborted", r"while trying to locate the files? on the Hub",
+        r"EOF occurred in violation", r"Connection aborted",
+        r"Connection error, and we cannot find", r"[Nn]etwork is unreachable", r"while trying to locate the files? on the Hub",
     ),
     _sign(
         "transient", NETWORK, "reach",
-        r"^(?:TimeoutError|socket\.timeout|ConnectionError|Connection(?:Reset|Refused|Aborted)Error|BrokenPipeError)\b",
+        r"^(?:(?:asyncio\.exceptions\.)?TimeoutError|socket\.timeout|ConnectionError|Connection(?:Reset|Refused|Aborted)Error|BrokenPipeError)\b",
         r"^ssl\.SSL\w*Error\b", r"^OSError: \[Errno (?:101|104|110|111|112|113)\]", r"the client has been closed",
         frames=_NET_FRAMES,
     ),
@@ -222,6 +236,19 @@ SIGNS: tuple[Sign, ...] = (
     _sign(
         "environment", INSTALL, "line",
         r"(?:Missing optional dependency '|requires the |requires? ')(?P<name>[\w-]+)(?:'| library)",
+    ),
+    _sign(
+        "environment", INSTALL, "line",
+        r"^(?:ImportError|ModuleNotFoundError|RuntimeError|ValueError)\b(?s:.{0,800}?)pip3? install (?:-U |--upgrade )?"
+        r"['\"`]?(?P<name>[\w.-]+)",
+    ),
+    _sign(
+        "environment", PLACE, "path",
+        r"^LookupError(?s:.{0,200})Resource .{0,12}?(?P<path>\w+).{0,8} not found", r"\[E050\] Can't find model '(?P<model>[\w.-]+)'",
+    ),
+    _sign(
+        "environment", "Give {name} to the experiment (`env` of the profile), then resume.", "path",
+        r"^KeyError: '(?P<path>[A-Z][A-Z0-9_]+)'", frames=r"(?:^<frozen os>|/os\.py)$",
     ),
     _sign(
         "environment", COMPILER, "line",
@@ -249,6 +276,7 @@ SIGNS: tuple[Sign, ...] = (
         "environment", DAMAGED, "data",
         r"Cannot load file containing pickled data", r"BadZipFile", r"No data left in file", r"BadGzipFile",
         r"failed finding central directory", r"(?:MetadataIncomplete|HeaderTooLarge|InvalidHeader)",
+        r"truncated file: eof", r"file signature not found", r"ArrowInvalid: .{0,60}(?:Parquet|0 bytes)",
         r"UnpicklingError: invalid load key", r"Parquet magic bytes not found", r"zlib\.error", r"git-lfs",
     ),
 )  # fmt: skip
@@ -265,7 +293,8 @@ LAST_WORDS: tuple[Sign, ...] = (
     _sign(
         "environment", PYTHON, "",
         r"Fatal Python error: (?:init_\w+|Py_Initialize|initialization)", r"No module named encodings",
-        r"error while loading shared libraries", r"bad interpreter", r"command not found",
+        r"error while loading shared libraries", r"bad interpreter", r"command not found", r"^bwrap: ",
+        r"container creation failed", r"[Ee]xec format error",
     ),
 )  # fmt: skip
 
@@ -285,6 +314,9 @@ SIGNALS: dict[int, tuple[str, str, str]] = {
     24: ("resource", "SIGXCPU: its time on the processor is used up", SMALLER),
     25: ("resource", "SIGXFSZ: a file grew too large", SMALLER),
 }
+
+# Exit codes of a shell or a wrapper that could not start the program.
+UNSTARTED = {126: "could not be executed", 127: "was not found"}
 
 PACKAGES = {
     "sklearn": "scikit-learn", "cv2": "opencv-python", "PIL": "pillow", "yaml": "pyyaml", "bs4": "beautifulsoup4",

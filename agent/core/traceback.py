@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 HEADER = "Traceback (most recent call last):"
 LONGEST = 300_000  # characters that are read of the end, and again around the last traceback
+_LONGEST_LINE = 5000  # characters of it that are read
 _MESSAGE_LINES = 12  # of an exception, at most
 _AFTER = 3  # so many lines may stand between the frames of a traceback, from another thread
 
@@ -108,8 +109,9 @@ def window(text: str) -> str:
 
 def useful(text: str) -> Iterator[str]:
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        plain = _ANSI.sub("", line) if "\x1b" in line else line
-        plain = _GROUP.sub("", _BEFORE.sub("", plain[:5000]), count=1).rstrip()
+        plain = (_ANSI.sub("", line) if "\x1b" in line else line)[:_LONGEST_LINE].rstrip()
+        plain = _BEFORE.sub("", plain) if plain.startswith("[") else plain
+        plain = _GROUP.sub("", plain) if plain.startswith("  ") else plain
         if not is_progress(plain):
             yield plain
 

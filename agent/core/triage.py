@@ -13,7 +13,21 @@ from collections.abc import Callable, Sequence
 from agent.core import ownership
 from agent.core.case import AGAIN, CODER, HELD, STOPPED, TRANSIENT, Blame, Case
 from agent.core.failure_report import explain, streams, used
-from agent.core.signs import LAST_WORDS, MESSENGER, NETWORK, PROGRAMMING, SIGNALS, SIGNS, WAITS, Sign, package
+from agent.core.signs import (
+    CERTIFICATES,
+    LAST_WORDS,
+    MESSENGER,
+    NETWORK,
+    PREFETCH,
+    PROGRAMMING,
+    PYTHON,
+    SIGNALS,
+    SIGNS,
+    UNSTARTED,
+    WAITS,
+    Sign,
+    package,
+)
 from agent.core.text import duration, shorten
 from agent.core.traceback import Chain, Raised, Reading, read
 
@@ -25,6 +39,8 @@ _OWN_MACHINE = re.compile(r"\blocalhost\b|\b127\.0\.0\.1\b|\[::1\]")
 _TRIED = re.compile(
     r"(?i)g(?:ave|iving) up|retr(?:y|ies)|attempts|download|fetch|connect|\bload|network|unavailable|\bhub\b|time?d? ?out"
 )
+_ENVIRON = re.compile(r"(?:^<frozen os>|/os\.py)$")  # os.environ, which is the machine's
+_REQUESTS = re.compile(r"^.{0,300}thrown while requesting", re.MULTILINE)
 _ENDS_ITSELF = re.compile(r"\b(?:sys\.exit|os\._exit|exit|quit)\(|\bSystemExit\b|\bos\.abort\(")
 CLOSED = "this profile has no network: what the experiment needs has to be there before it starts"
 ONLY_THE_HUB = "this profile lets only the hub through"
@@ -106,7 +122,7 @@ def _of_chain(case: Case, chain: Chain) -> Blame | None:
     """None: nothing but a failure of the code."""
     found: Blame | None = None
     for at, raised in enumerate(chain):
-        if PROGRAMMING.match(raised.type):
+        if PROGRAMMING.match(raised.type) and not _ENVIRON.search(raised.frames[-1].path if raised.frames else ""):
             continue
         told = _of_raised(case, chain[at:], SIGNS)
         if found is None:
@@ -144,11 +160,11 @@ def _said_elsewhere(case: Case, reading: Reading) -> Blame | None:
         others = []
     if found := next((told for chain in others if (told := _of_chain(case, chain))), None):
         return found
+    if "BrokenProcessPool" in last.type:
+        return Blame("unknown", _line(last), action=SEE_THE_LOG)  # a child was killed, and nobody says by whom
     if last.frames and last.frames[-1].source.startswith("raise") and _TRIED.search(last.text):
-        lines = (*read(case.stdout).lines, *reading.lines)
-        told = _of_lines(
-            case, lines[-4 * _LAST_LINES :], [sign for sign in SIGNS if sign.asks == "reach"], reading.final[-1]
-        )
+        lines = (*read(case.stdout).lines[-2 * _LAST_LINES :], *reading.lines[-4 * _LAST_LINES :])
+        told = _of_lines(case, lines, [sign for sign in SIGNS if sign.asks == "reach"], reading.final[-1])
         return told if told and told.kind == "transient" else None
     return None
 
@@ -191,9 +207,9 @@ def _by_line(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blam
 
 
 def _path(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    path = match["path"]
+    path = next((found for found in match.groups() if found), "")
     owner = ownership.of_path(case, path, chain) if path else ownership.of_line(case, chain)
-    return _asked(case, sign, chain, owner, path or "")
+    return _asked(case, sign, chain, owner, path)
 
 
 def _cuda(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
@@ -242,10 +258,12 @@ def _reach(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame 
         return None  # nobody listens on this machine: the experiment's own servers
     if case.network == "none":
         owner = ownership.of_repository(case, "\n".join(raised.text[:_LONGEST] for raised in chain), chain)
-        action = "Fetch the data before the run ([environment] prefetch of the template), then resume."
-        rows = {"template": ("environment", action, ""), "edit": ("code", "", CLOSED)}
+        rows = {"template": ("environment", PREFETCH, ""), "edit": ("code", "", CLOSED)}
         kind, action, detail = rows.get(owner, ("unknown", SEE_THE_LOG, ""))
         return Blame(kind, _line(chain[0]), detail, action)
+    tried = _REQUESTS.findall(case.stderr[-20_000:])[-1:]
+    if sign.kind == "transient" and tried and "CERTIFICATE_VERIFY_FAILED" in tried[0]:
+        return Blame("environment", shorten(tried[0], 200), action=CERTIFICATES)  # what is raised says less
     return Blame(sign.kind, _line(chain[0]), action=sign.action)
 
 
@@ -268,10 +286,11 @@ _ASKS: dict[str, _Answer] = {
 
 def _without_traceback(case: Case, reading: Reading) -> Blame:
     """What the last lines say, else what the signal says, else the exit code."""
-    out, lines = case.outcome, reading.lines
+    out, lines = case.outcome, reading.lines[-4 * _LAST_LINES :]
     code = out.exit_code or 0
     number = out.signal if out.signal is not None else code - 128 if code - 128 in SIGNALS else None
-    if told := _of_lines(case, lines, LAST_WORDS, ()) or _of_lines(case, lines[-4 * _LAST_LINES :], SIGNS, ()):
+    last = [*_last(read(case.stdout).lines), *_last(reading.lines)]
+    if told := _of_lines(case, lines, LAST_WORDS, ()) or _of_lines(case, last, SIGNS, ()):
         return Blame(
             told.kind, told.evidence, told.detail or (streams(case) if told.kind in CODER else ""), told.action
         )
@@ -280,17 +299,24 @@ def _without_traceback(case: Case, reading: Reading) -> Blame:
         said = f"{out.command or 'the job'} was ended by signal {number} ({name})"
         return Blame(kind, said, streams(case) if kind in CODER else "", action or SEE_THE_LOG)
     said = f"{out.command or 'the job'} ended with exit code {out.exit_code}"
+    if code in UNSTARTED:
+        return Blame("environment", f"{said}: a program {UNSTARTED[code]}", action=PYTHON)
     if reading.broken:
         return Blame("unknown", f"{said}, and its log ends within a traceback", action=SEE_THE_LOG)
     sources = [case.sources(name) for name in case.template if case.editable(name)]
-    if not case.stderr.strip() and not any(_ENDS_ITSELF.search(text) for text in sources):
+    silent = not case.stderr.strip() and not case.stdout.strip()
+    if silent and not any(_ENDS_ITSELF.search(text) for text in sources):
         return Blame("unknown", f"{said} and said nothing", action=SEE_THE_LOG)
     return Blame("code", said, streams(case))
 
 
+def _last(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines[-4 * _LAST_LINES :] if line.strip()][-_LAST_LINES:]
+
+
 def _of_lines(case: Case, lines: Sequence[str], signs: Sequence[Sign], chain: Chain) -> Blame | None:
     """The first line from the end that a row knows; as if it were an exception raised where `chain` was."""
-    for line in [line.strip() for line in reversed(lines) if line.strip()][: 4 * _LAST_LINES]:
+    for line in [line.strip() for line in reversed(lines) if line.strip()]:
         head, _, rest = line.partition(": ")
         raised = Raised(head, rest) if re.fullmatch(r"[A-Za-z_][\w.]{0,100}", head) else Raised(line)
         if PROGRAMMING.match(raised.type):
