@@ -45,10 +45,6 @@ def _case(options: argparse.Namespace) -> Case:
     if place.is_file():
         beside = place.parent / "status.json"
         return _of_attempt(options, place.parent) if beside.exists() else _of_text(options, _read(place))
-    if not place.is_dir():
-        raise InputProblem(
-            f"there is no {options.log}", "Give a log, an attempt's folder or a run's, or - for the standard input."
-        )
     return _of_attempt(options, place if (place / "status.json").exists() else _last_attempt(place))
 
 
@@ -61,10 +57,15 @@ def _read(path: Path) -> str:
 
 
 def _last_attempt(folder: Path) -> Path:
-    """Of a run, which is a folder of its study whether or not it was ever made."""
+    """Of a run; its folder need not be there, because what a failed attempt leaves is put with the attempt."""
+    attempts = (folder.resolve().parent / ".study" / "attempts").glob("*")
     known = [
-        path for path in (folder.resolve().parent / ".study" / "attempts").glob(f"{folder.name}-try-*") if _number(path)
+        path for path in attempts if path.name.rpartition("-try-")[0] == folder.name and (path / "status.json").exists()
     ]
+    if not known and not folder.exists():
+        raise InputProblem(
+            f"there is no {folder}", "Give a log, an attempt's folder or a run's, or - for the standard input."
+        )
     if not known:
         raise InputProblem(
             f"{folder} is no attempt and no run of a study", "An attempt's folder is .study/attempts/run_3-try-1."

@@ -45,8 +45,8 @@ def _exception(case: Case, raised: Raised, first: bool) -> str:
 
 def _own(case: Case, raised: Raised) -> list[Frame]:
     """Frames of editable files; one that calls itself again and again counts once."""
-    frames = [frame for frame in raised.frames if case.editable(project_name(case, frame))]
-    return [frame for at, frame in enumerate(frames) if frame not in frames[at + 1 :]]
+    frames = [frame for frame in reversed(raised.frames) if case.editable(project_name(case, frame))]
+    return list(dict.fromkeys(frames))[::-1]
 
 
 def _around(case: Case, frame: Frame) -> str:

@@ -16,6 +16,8 @@ HEADER = "Traceback (most recent call last):"
 LONGEST = 300_000  # characters that are read of the end, and again around the last traceback
 _LONGEST_LINE = 5000  # characters of it that are read
 _MESSAGE_LINES = 12  # of an exception, at most
+_CHAINED = 10  # exceptions of a chain at each end, and
+_MEMBERS = 30  # members of a group that are kept
 _AFTER = 3  # so many lines may stand between the frames of a traceback, from another thread
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]{0,12}[A-Za-z]")
@@ -89,12 +91,16 @@ def read(text: str) -> Reading:
     groups: list[tuple[str, list[Chain]]] = []  # (how it was introduced, chains)
     for block in (b for b in blocks if b.raised):
         _append(groups, block)
-    told = [(kind, tuple(chains)) for kind, chains in groups if kind != "ignored"]
+    told = [(kind, tuple(map(_ends, chains[:_MEMBERS]))) for kind, chains in groups if kind != "ignored"]
     main = [chains for kind, chains in told if kind == "main"]
     aside = [chains for kind, chains in told if kind == "aside"]
     last = main[-1] if main else aside[-1] if aside else ()
     rest = [chains for chains in main if chains is not last]
     return Reading(last, tuple(sum(rest, ())), tuple(sum((a for a in aside if a is not last), ())), lines, broken)
+
+
+def _ends(chain: Chain) -> Chain:
+    return chain if len(chain) <= 2 * _CHAINED else (*chain[:_CHAINED], *chain[-_CHAINED:])
 
 
 def window(text: str) -> str:
@@ -192,6 +198,8 @@ def _blocks(lines: tuple[str, ...]) -> Iterator[_Block]:
         elif block is None and _FRAME.match(line):  # its beginning was cut off, or the script itself cannot be read
             block, link, whole = _Block("main", link, member), "", True
             block.take(line)
+        elif member and block is None and _RAISED.match(line):  # one that was made and never raised
+            block, member = _Block("main", member=True, raised=line, lines=[line]), False
         elif block and not block.take(line):
             yield block
             block = None
@@ -212,6 +220,6 @@ def _append(groups: list[tuple[str, list[Chain]]], block: _Block) -> None:
     elif block.member and chains:
         chains.append((raised,))
     elif block.link and chains:
-        chains[-1] = (*chains[-1], raised)
+        chains[-1] = _ends((*chains[-1], raised))
     else:
         groups.append((block.kind, [(raised,)]))

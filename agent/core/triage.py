@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agent.core import ownership
 from agent.core.case import AGAIN, CODER, HELD, STOPPED, TRANSIENT, Blame, Case
@@ -40,6 +41,7 @@ _TRIED = re.compile(
     r"(?i)g(?:ave|iving) up|retr(?:y|ies)|attempts|download|fetch|connect|\bload|network|unavailable|\bhub\b|time?d? ?out"
 )
 _ENVIRON = re.compile(r"(?:^<frozen os>|/os\.py)$")  # os.environ, which is the machine's
+_GROUP = re.compile(r"\(\d+ sub-exceptions?\)")
 _REQUESTS = re.compile(r"^.{0,300}thrown while requesting", re.MULTILINE)
 _ENDS_ITSELF = re.compile(r"\b(?:sys\.exit|os\._exit|exit|quit)\(|\bSystemExit\b|\bos\.abort\(")
 CLOSED = "this profile has no network: what the experiment needs has to be there before it starts"
@@ -66,7 +68,9 @@ def blame(case: Case) -> Blame:
     reading = read(case.stderr)
     if not reading.final and not reading.broken and (told := read(case.stdout)).final:
         reading = told  # some print their traceback there
-    return _of_group(case, reading) if reading.final else _without_traceback(case, reading)
+    if not reading.final:
+        return _without_traceback(case, reading)
+    return _of_group(case, _what_the_child_said(reading))
 
 
 def _ended_for_it(case: Case) -> Blame:
@@ -114,8 +118,17 @@ def _of_group(case: Case, reading: Reading) -> Blame:
 
 
 def _members(chains: Sequence[Chain]) -> Sequence[Chain]:
-    """Without the group itself, which only counts them."""
-    return chains[1:] if len(chains) > 1 and "Group" in chains[0][-1].type else chains
+    """Without the groups themselves, which only count them."""
+    return [chain for chain in chains if not _GROUP.search(chain[-1].message)] or chains
+
+
+def _what_the_child_said(reading: Reading) -> Reading:
+    """Before what a program says that only tells that its child failed."""
+    told = reading.aside or reading.earlier
+    if not told or not MESSENGER.search(reading.final[-1][-1].type):
+        return reading
+    parent = tuple(replace(raised, link=raised.link or "cause") for raised in reading.final[-1])
+    return replace(reading, final=((*told[-1], *parent),))
 
 
 def _of_chain(case: Case, chain: Chain) -> Blame | None:
@@ -152,12 +165,9 @@ def _first_of_last(chain: Chain) -> Raised:
 
 
 def _said_elsewhere(case: Case, reading: Reading) -> Blame | None:
-    """What a thread or a child said; or, where the program only says that it gave up, what it had printed before."""
+    """What a thread said; or, where the program only says that it gave up, what it had printed before."""
     last = reading.final[-1][-1]
-    others = [*reversed(reading.aside)]
-    others += [*reversed(reading.earlier)] if MESSENGER.search(last.type) else []
-    if PROGRAMMING.match(last.type):
-        others = []
+    others = [] if PROGRAMMING.match(last.type) else reversed(reading.aside)
     if found := next((told for chain in others if (told := _of_chain(case, chain))), None):
         return found
     if "BrokenProcessPool" in last.type:
@@ -175,7 +185,7 @@ _Answer = Callable[[Case, Sign, Chain, "re.Match[str]"], "Blame | None"]
 
 
 def _anybody(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    return Blame(sign.kind, _line(chain[0]), action=sign.action)
+    return Blame(sign.kind, _line(chain[0]), action=sign.action or (SEE_THE_LOG if sign.kind == "unknown" else ""))
 
 
 def _asked(case: Case, sign: Sign, chain: Chain, owner: str, name: str = "") -> Blame | None:
