@@ -22,7 +22,8 @@ _NOTE = "It is not known what the template needs and what only an edit names: --
 
 
 def triage(options: argparse.Namespace) -> int:
-    from agent.core.triage import SEE_THE_LOG, WHAT_FOLLOWS, blame
+    from agent.core.asking import SEE_THE_LOG
+    from agent.core.triage import WHAT_FOLLOWS, blame
 
     case = _case(options)
     found = blame(case)
@@ -134,6 +135,7 @@ def _in_its_study(case: Case, folder: Path) -> Case:
     return dataclasses.replace(
         case, root=_root(case, list(workspace.tree(attempt.head))) or str(root), editable=edit.__contains__,
         sources=lambda path: edit.get(path, ""), seconds_allowed=profile.timeout, baseline=run.baseline, network=profile.network,
+        sealed=template.sealed,
         template=template_texts(workspace.read(before_any_edit(state, attempt.head))),
         problems=(attempt.evidence,) if attempt.evidence and case.outcome.exit_code == 0 else (),
     )  # fmt: skip

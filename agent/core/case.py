@@ -39,6 +39,7 @@ class Case:
     root: str = ""  # the folder that the experiment ran in, as tracebacks show it
     template: Mapping[str, str] = field(default_factory=dict)  # its texts, editable ones as they were before any edit
     baseline: bool = False  # nothing was edited
+    sealed: tuple[str, ...] = ()  # patterns of files that the experiment cannot read
     network: str = "host"  # of the profile: none, hub, or host where that is not known
 
 

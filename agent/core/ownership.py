@@ -51,8 +51,8 @@ def of_line(case: Case, chain: Chain) -> Owner:
 
 
 def of_path(case: Case, path: str, chain: Chain) -> Owner:
-    path = path.removeprefix(case.root.rstrip("/") + "/").removeprefix("./") if case.root else path
-    if _OUTPUT.search(path) and not case.baseline:
+    path = inside(case, path)
+    if is_output(path) and not case.baseline:
         return "edit"  # the experiment did not write it, or not where it is looked for
     name = path.rstrip("/").rsplit("/", 1)[-1]
     named = of_names(case, [path, name] if "/" in path else [name])
@@ -60,6 +60,15 @@ def of_path(case: Case, path: str, chain: Chain) -> Owner:
         return named
     last = chain[0].frames[-3:]
     return "template" if any(_CACHES.search(frame.path) for frame in last) else of_line(case, chain)
+
+
+def is_output(path: str) -> bool:
+    return bool(_OUTPUT.search(path))
+
+
+def inside(case: Case, path: str) -> str:
+    """As a name of the study, if it lies there."""
+    return path.removeprefix(case.root.rstrip("/") + "/").removeprefix("./") if case.root else path
 
 
 def of_repository(case: Case, text: str, chain: Chain) -> Owner:
@@ -108,7 +117,7 @@ def is_project(case: Case, path: str) -> bool:
 
 
 def project_name(case: Case, frame: Frame) -> str:
-    return frame.path.removeprefix(case.root.rstrip("/") + "/").removeprefix("./")
+    return inside(case, frame.path)
 
 
 def imports(text: str) -> Iterator[str]:

@@ -8,50 +8,30 @@ tells of nothing, the signal or the exit code does. `unknown` means: not to be b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from agent.core import ownership
+from agent.core.asking import SEE_THE_LOG, Found, answer, evidence, words
 from agent.core.case import AGAIN, CODER, HELD, STOPPED, TRANSIENT, Blame, Case
 from agent.core.failure_report import explain, streams, used
-from agent.core.signs import (
-    CERTIFICATES,
-    LAST_WORDS,
-    MESSENGER,
-    NETWORK,
-    PREFETCH,
-    PROGRAMMING,
-    PYTHON,
-    SIGNALS,
-    SIGNS,
-    UNSTARTED,
-    WAITS,
-    Sign,
-    package,
-)
+from agent.core.signs import LAST_WORDS, MESSENGER, NETWORK, PROGRAMMING, PYTHON, SIGNALS, SIGNS, UNSTARTED, WAITS, Sign
 from agent.core.text import duration, shorten
 from agent.core.traceback import Chain, Raised, Reading, read
 
 __all__ = ["AGAIN", "CODER", "HELD", "STOPPED", "TRANSIENT", "Blame", "Case", "blame"]
 
 _LAST_LINES = 25  # of a log without a traceback that are looked at
-_LONGEST = 4000  # characters of an exception that are looked at
-_OWN_MACHINE = re.compile(r"\blocalhost\b|\b127\.0\.0\.1\b|\[::1\]")
 _TRIED = re.compile(
     r"(?i)g(?:ave|iving) up|retr(?:y|ies)|attempts|download|fetch|connect|\bload|network|unavailable|\bhub\b|time?d? ?out"
 )
 _ENVIRON = re.compile(r"(?:^<frozen os>|/os\.py)$")  # os.environ, which is the machine's
 _GROUP = re.compile(r"\(\d+ sub-exceptions?\)")
-_REQUESTS = re.compile(r"^.{0,300}thrown while requesting", re.MULTILINE)
 _ENDS_ITSELF = re.compile(r"\b(?:sys\.exit|os\._exit|exit|quit)\(|\bSystemExit\b|\bos\.abort\(")
-CLOSED = "this profile has no network: what the experiment needs has to be there before it starts"
-ONLY_THE_HUB = "this profile lets only the hub through"
 WHAT_FOLLOWS = {
     **dict.fromkeys(CODER, "Nothing: it goes back to the coder, and counts as an attempt."),
     **dict.fromkeys(AGAIN, "Nothing: the same job is started again."),
     STOPPED: "Nothing: a person wanted it; resume goes on.",
 }
-SEE_THE_LOG = "Read the log: this is no failure that is known; resume tries again."
 
 
 def blame(case: Case) -> Blame:
@@ -112,7 +92,7 @@ def _of_group(case: Case, reading: Reading) -> Blame:
     found = firm[0] if firm else verdicts[0]
     chain = _members(reading.final)[verdicts.index(found)] if len(verdicts) > 1 else reading.final[-1]
     if found is None:
-        found = Blame("code", _line(_first_of_last(chain)))
+        found = Blame("code", evidence(_first_of_last(chain)))
     detail = explain(case, reading, chain) if found.kind in CODER else ""
     return Blame(found.kind, found.evidence, "\n\n".join(part for part in (found.detail, detail) if part), found.action)
 
@@ -146,11 +126,11 @@ def _of_chain(case: Case, chain: Chain) -> Blame | None:
 
 
 def _of_raised(case: Case, chain: Chain, signs: Sequence[Sign]) -> Blame | None:
-    raised, text = chain[0], chain[0].text[:_LONGEST]
+    raised, text = chain[0], words(chain)
     for sign in signs:
         match = sign.pattern.search(text)
         if match and (sign.frames is None or any(sign.frames.search(frame.path) for frame in raised.frames)):
-            told = _ASKS[sign.asks](case, sign, chain, match)
+            told = answer(Found(case, sign, chain, match))
             if told is not None:
                 return told
     return None
@@ -171,124 +151,12 @@ def _said_elsewhere(case: Case, reading: Reading) -> Blame | None:
     if found := next((told for chain in others if (told := _of_chain(case, chain))), None):
         return found
     if "BrokenProcessPool" in last.type:
-        return Blame("unknown", _line(last), action=SEE_THE_LOG)  # a child was killed, and nobody says by whom
+        return Blame("unknown", evidence(last), action=SEE_THE_LOG)  # a child was killed, and nobody says by whom
     if last.frames and last.frames[-1].source.startswith("raise") and _TRIED.search(last.text):
         lines = (*read(case.stdout).lines[-2 * _LAST_LINES :], *reading.lines[-4 * _LAST_LINES :])
         told = _of_lines(case, lines, [sign for sign in SIGNS if sign.asks == "reach"], reading.final[-1])
         return told if told and told.kind == "transient" else None
     return None
-
-
-# --- who asked for what is missing -----------------------------------------------------------------------------------
-
-_Answer = Callable[[Case, Sign, Chain, "re.Match[str]"], "Blame | None"]
-
-
-def _anybody(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    return Blame(sign.kind, _line(chain[0]), action=sign.action or (SEE_THE_LOG if sign.kind == "unknown" else ""))
-
-
-def _asked(case: Case, sign: Sign, chain: Chain, owner: str, name: str = "") -> Blame | None:
-    """The row's kind if the template asked; the coder's if the edit did; and nobody's where that cannot be told."""
-    if any(not later.translates for later in chain[1:]):
-        return None  # it was expected, and something else failed in its stead
-    kind = {"template": sign.kind, "edit": "code"}.get(owner, "unknown")
-    action = {"template": sign.action.format(name=name or "it"), "edit": ""}.get(owner, SEE_THE_LOG)
-    return Blame(kind, _line(chain[0]), action=action)
-
-
-def _module(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    module = match["name"]
-    own = {name.split("/")[0].removesuffix(".py") for name in case.template}
-    if module.split(".")[0] in own and not case.baseline:
-        return _asked(case, sign, chain, "edit")  # a file of the study that the edit took away, or never made
-    return _asked(case, sign, chain, ownership.of_module(case, module, chain), package(module))
-
-
-def _import(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    own = {name.split("/")[0].removesuffix(".py") for name in case.template}
-    mine = match["where"].split(".")[0] in own and not case.baseline
-    return _asked(case, sign, chain, "edit" if mine else ownership.of_line(case, chain))
-
-
-def _by_line(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    name = match.groupdict().get("name") or ""
-    return _asked(case, sign, chain, ownership.of_line(case, chain), package(name) if name else "")
-
-
-def _path(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    path = next((found for found in match.groups() if found), "")
-    owner = ownership.of_path(case, path, chain) if path else ownership.of_line(case, chain)
-    return _asked(case, sign, chain, owner, path)
-
-
-def _cuda(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    return _asked(case, sign, chain, ownership.of_cuda(case, chain))
-
-
-def _frozen(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    """A frozen file raised it: its data, its cache or the disk. Elsewhere these words say nothing."""
-    frames = chain[0].frames
-    last = ownership.project_name(case, frames[-1]) if frames and ownership.is_project(case, frames[-1].path) else ""
-    return _anybody(case, sign, chain, match) if case.root and last and not case.editable(last) else None
-
-
-def _data(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    """Damaged data that the template reads; what `evaluate` reads, the experiment has written."""
-    if case.outcome.command == "evaluate" or ownership.of_line(case, chain) != "template":
-        return None
-    return _asked(case, sign, chain, "template")
-
-
-def _hub(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    text = "\n".join(raised.text[:_LONGEST] for raised in chain)
-    owner = ownership.of_repository(case, text, chain)
-    if owner == "edit" and case.network == "none":
-        return Blame("code", _line(chain[0]), CLOSED)
-    found = _asked(case, sign, chain, owner, _repository(text))
-    return found and Blame(
-        found.kind, found.evidence, _outside(case, text) if found.kind == "code" else "", found.action
-    )
-
-
-def _repository(text: str) -> str:
-    match = re.search(r"https?://[^/\s'\"]+/(?:api/)?(?:datasets/|models/)?([\w.-]+/[\w.-]+)", text)
-    return match[1] if match else ""
-
-
-def _outside(case: Case, text: str) -> str:
-    return ONLY_THE_HUB if case.network == "hub" and "Tunnel connection failed" in text else ""
-
-
-def _reach(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    """A network that fails passes by itself, unless there is none: then whoever reaches for it is wrong."""
-    frame = ownership.project_frame(case, chain)
-    words = chain[0].text[:_LONGEST] + (frame.source if frame else "")
-    if _OWN_MACHINE.search(words) and "roxy" not in words:
-        return None  # nobody listens on this machine: the experiment's own servers
-    if case.network == "none":
-        owner = ownership.of_repository(case, "\n".join(raised.text[:_LONGEST] for raised in chain), chain)
-        rows = {"template": ("environment", PREFETCH, ""), "edit": ("code", "", CLOSED)}
-        kind, action, detail = rows.get(owner, ("unknown", SEE_THE_LOG, ""))
-        return Blame(kind, _line(chain[0]), detail, action)
-    tried = _REQUESTS.findall(case.stderr[-20_000:])[-1:]
-    if sign.kind == "transient" and tried and "CERTIFICATE_VERIFY_FAILED" in tried[0]:
-        return Blame("environment", shorten(tried[0], 200), action=CERTIFICATES)  # what is raised says less
-    return Blame(sign.kind, _line(chain[0]), action=sign.action)
-
-
-def _numbers(case: Case, sign: Sign, chain: Chain, match: re.Match[str]) -> Blame | None:
-    return (
-        None
-        if re.search(r"Import|NotFound|OSError|Permission|HTTP", chain[0].type)
-        else _anybody(case, sign, chain, match)
-    )
-
-
-_ASKS: dict[str, _Answer] = {
-    "": _anybody, "module": _module, "import": _import, "line": _by_line, "path": _path, "cuda": _cuda,
-    "frozen": _frozen, "data": _data, "hub": _hub, "reach": _reach, "numbers": _numbers,
-}  # fmt: skip
 
 
 # --- without ---------------------------------------------------------------------------------------------------------
@@ -335,7 +203,3 @@ def _of_lines(case: Case, lines: Sequence[str], signs: Sequence[Sign], chain: Ch
         if told := _of_raised(case, (Raised(raised.type, raised.message, frames),), signs):
             return told
     return None
-
-
-def _line(raised: Raised) -> str:
-    return shorten(raised.first_line, 200) or raised.type

@@ -143,4 +143,5 @@ def _case(
         template=template_texts(original),
         baseline=run.baseline,
         network=desk.profile.network,
+        sealed=desk.template.sealed,
     )
