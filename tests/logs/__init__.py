@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "cases"
+LATER = "later_"  # of the second batch
 ROOT = "/study"  # the folder that every job seems to have run in
 
 
@@ -38,7 +39,7 @@ class Log:
 
 
 def is_frozen(name: str) -> bool:
-    return hashlib.sha256(name.encode()).digest()[0] % 2 == 0
+    return not name.startswith(LATER) and hashlib.sha256(name.encode()).digest()[0] % 2 == 0
 
 
 def logs() -> Iterator[Log]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.logs import FOLDER, ROOT, caused_code, caused_machine, caused_network, written
+from tests.logs import FOLDER, ROOT, caused_code, caused_later, caused_machine, caused_network, written
 from tests.logs.servers import misbehaving
 from tests.logs.spec import Spec
 
@@ -118,7 +118,7 @@ def make(spec: Spec) -> None:
 
 def main(names: list[str]) -> None:
     FOLDER.mkdir(exist_ok=True)
-    specs = [*caused_code.SPECS, *caused_machine.SPECS, *caused_network.SPECS]
+    specs = [*caused_code.SPECS, *caused_machine.SPECS, *caused_network.SPECS, *caused_later.SPECS]
     with ThreadPoolExecutor(TOGETHER) as pool:
         list(pool.map(make, [spec for spec in specs if not names or spec.name in names]))
     for name, about, stdout, stderr in written.CASES:
