@@ -159,7 +159,7 @@ SIGNS: tuple[Sign, ...] = (
     _sign("numeric", "", "", r"device-side assert triggered"),
     _sign(
         "numeric", "", "",
-        r"^(?:\w+\.)*(?:FloatingPointError|OverflowError|LinAlgError)\b", r"returned nan values in its",
+        r"^(?:\w+\.)*_?(?:FloatingPointError|OverflowError|LinAlgError)\b", r"returned nan values in its",
         r"cannot convert float (?:NaN|infinity)", r"Out of range float values", r"\bnot (?:all )?finite\b",
         r"linalg\.\w+: .{0,60}(?:singular|failed to converge)",
     ),
@@ -244,6 +244,7 @@ SIGNS: tuple[Sign, ...] = (
     ),
     _sign(
         "environment", PLACE, "path",
+        r"Repo id must be in the form .{0,80}: '(?P<folder>/[^']{1,300})'",  # a folder that is not there
         r"^LookupError(?s:.{0,200})Resource .{0,12}?(?P<path>\w+).{0,8} not found", r"\[E050\] Can't find model '(?P<model>[\w.-]+)'",
     ),
     _sign(
@@ -287,6 +288,15 @@ WAITS = re.compile(
     r"|Connection refused|Connection reset by peer|[Tt]emporary failure in name resolution"
     r"|\b(?:429|50[234])\b.{0,80}(?:[Rr]etry|again|wait)"
 )
+
+# What programs say that end by themselves, where an exception would have said more.
+SPOKEN: tuple[Sign, ...] = (
+    _sign(
+        "transient", NETWORK, "reach",
+        r"\b[Tt]imed out\.?$", r"Connection (?:refused|reset|timed out)", r"[Nn]etwork (?:error|is down)",
+        r"\b(?:timeout|Timeout)\('",
+    ),
+)  # fmt: skip
 
 # What a process leaves that Python could not explain: looked for in the text when there is no exception.
 LAST_WORDS: tuple[Sign, ...] = (

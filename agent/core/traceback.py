@@ -9,7 +9,7 @@ Limit: a log is text that anybody may write. An experiment that prints a traceba
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 HEADER = "Traceback (most recent call last):"
@@ -114,16 +114,17 @@ def window(text: str) -> str:
 
 
 def useful(text: str) -> Iterator[str]:
+    hints = [hint for hint in _HINTS if hint in text]
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         plain = (_ANSI.sub("", line) if "\x1b" in line else line)[:_LONGEST_LINE].rstrip()
         plain = _BEFORE.sub("", plain) if plain.startswith("[") else plain
         plain = _GROUP.sub("", plain) if plain.startswith("  ") else plain
-        if not is_progress(plain):
+        if not is_progress(plain, hints):
             yield plain
 
 
-def is_progress(line: str) -> bool:
-    likely = len(line) < 400 and any(hint in line for hint in _HINTS)
+def is_progress(line: str, hints: Sequence[str] = _HINTS) -> bool:
+    likely = len(line) < 400 and any(hint in line for hint in hints)
     return likely and bool(_PROGRESS.search(line)) and not line.startswith((" ", "\t")) and "Error" not in line
 
 

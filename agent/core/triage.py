@@ -14,9 +14,21 @@ from dataclasses import replace
 from agent.core.asking import SEE_THE_LOG, Found, answer, evidence, words
 from agent.core.case import AGAIN, CODER, HELD, STOPPED, TRANSIENT, Blame, Case
 from agent.core.failure_report import explain, streams, used
-from agent.core.signs import LAST_WORDS, MESSENGER, NETWORK, PROGRAMMING, PYTHON, SIGNALS, SIGNS, UNSTARTED, WAITS, Sign
+from agent.core.signs import (
+    LAST_WORDS,
+    MESSENGER,
+    NETWORK,
+    PROGRAMMING,
+    PYTHON,
+    SIGNALS,
+    SIGNS,
+    SPOKEN,
+    UNSTARTED,
+    WAITS,
+    Sign,
+)
 from agent.core.text import duration, shorten
-from agent.core.traceback import Chain, Raised, Reading, read
+from agent.core.traceback import HEADER, Chain, Raised, Reading, read
 
 __all__ = ["AGAIN", "CODER", "HELD", "STOPPED", "TRANSIENT", "Blame", "Case", "blame"]
 
@@ -24,9 +36,11 @@ _LAST_LINES = 25  # of a log without a traceback that are looked at
 _TRIED = re.compile(
     r"(?i)g(?:ave|iving) up|retr(?:y|ies)|attempts|download|fetch|connect|\bload|network|unavailable|\bhub\b|time?d? ?out"
 )
+_NEVER_CAME = re.compile(r"\bNoneType\b|^UnboundLocalError")  # what was to be loaded, and was not
 _ENVIRON = re.compile(r"(?:^<frozen os>|/os\.py)$")  # os.environ, which is the machine's
 _GROUP = re.compile(r"\(\d+ sub-exceptions?\)")
 _ENDS_ITSELF = re.compile(r"\b(?:sys\.exit|os\._exit|exit|quit)\(|\bSystemExit\b|\bos\.abort\(")
+_OF_THE_NETWORK = [sign for sign in (*SIGNS, *SPOKEN) if sign.asks == "reach"]
 WHAT_FOLLOWS = {
     **dict.fromkeys(CODER, "Nothing: it goes back to the coder, and counts as an attempt."),
     **dict.fromkeys(AGAIN, "Nothing: the same job is started again."),
@@ -152,11 +166,13 @@ def _said_elsewhere(case: Case, reading: Reading) -> Blame | None:
         return found
     if "BrokenProcessPool" in last.type:
         return Blame("unknown", evidence(last), action=SEE_THE_LOG)  # a child was killed, and nobody says by whom
-    if last.frames and last.frames[-1].source.startswith("raise") and _TRIED.search(last.text):
-        lines = (*read(case.stdout).lines[-2 * _LAST_LINES :], *reading.lines[-4 * _LAST_LINES :])
-        told = _of_lines(case, lines, [sign for sign in SIGNS if sign.asks == "reach"], reading.final[-1])
-        return told if told and told.kind == "transient" else None
-    return None
+    gave_up = last.frames and last.frames[-1].source.startswith("raise") and _TRIED.search(last.text)
+    if not gave_up and not _NEVER_CAME.search(last.text):
+        return None
+    at = max((at for at, line in enumerate(reading.lines) if line.endswith(HEADER)), default=len(reading.lines))
+    lines = [*_last(read(case.stdout).lines), *_last(reading.lines[:at])]
+    told = _of_lines(case, lines, _OF_THE_NETWORK, reading.final[-1])
+    return told if told and told.kind == "transient" else None
 
 
 # --- without ---------------------------------------------------------------------------------------------------------
@@ -168,7 +184,7 @@ def _without_traceback(case: Case, reading: Reading) -> Blame:
     code = out.exit_code or 0
     number = out.signal if out.signal is not None else code - 128 if code - 128 in SIGNALS else None
     last = [*_last(read(case.stdout).lines), *_last(reading.lines)]
-    if told := _of_lines(case, lines, LAST_WORDS, ()) or _of_lines(case, last, SIGNS, ()):
+    if told := _of_lines(case, lines, LAST_WORDS, ()) or _of_lines(case, last, (*SIGNS, *SPOKEN), ()):
         return Blame(
             told.kind, told.evidence, told.detail or (streams(case) if told.kind in CODER else ""), told.action
         )
