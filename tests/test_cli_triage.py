@@ -135,6 +135,40 @@ def test_of_a_full_disk_the_coder_is_not_told(studies):
     assert [key for key in model.asked if key[0] == "edit"] == [("edit", "run_1", 1)]
 
 
+def judged_in_the_loop(place, line, **files):
+    """How the loop judges a run whose edit is one line, and what it tells the coder."""
+    toy = world.template(place / "toy", **files)
+    root, settings = world.start(place, folder=toy, max_runs=1, attempts_per_run=1)
+    world.go(root, Script(edits("Try.\n" + block("    fits = {}", f"    {line}\n    fits = {{}}"))), settings)
+    run = world.state_of(root).runs["run_1"]
+    return run.attempts[0].blame, run.feedback
+
+
+def test_an_edit_that_reaches_out_of_a_closed_profile_is_told_so(tmp_path):
+    line = "import urllib.request; urllib.request.urlopen('http://192.0.2.1/corpus', timeout=0.2)"
+    kind, told = judged_in_the_loop(tmp_path, line)
+    assert kind == "code"
+    assert told.startswith("this profile has no network")
+
+
+def test_an_edit_that_looks_for_sealed_files_is_told_so(tmp_path):
+    sealed = {
+        "template__toml": lambda text: text.replace('primary = "', 'sealed = ["harness/kept/**"]\nprimary = "', 1)
+    }
+    readme = {"plot__py": lambda text: f"{text}\n# scored on harness/kept/points.txt\n"}
+    kind, told = judged_in_the_loop(tmp_path, "open('harness/kept/points.txt')", **sealed, **readme)
+    assert kind == "code"
+    assert told.startswith("this file is sealed")
+
+
+def test_of_a_baseline_nothing_is_the_coders_that_is_missing(tmp_path):
+    toy = world.template(tmp_path / "toy")
+    (toy / "harness/world.py").write_text("open('run_0/weights.npz')\n")
+    root, settings = world.start(tmp_path, folder=toy)
+    world.go(root, Script({}), settings)
+    assert world.state_of(root).runs["run_0"].attempts[0].blame == "environment"
+
+
 def test_an_attempt_that_did_not_fail_is_no_question(capsys, studies):
     code, out, err = triage(capsys, studies[0][0] / ".study/attempts/run_0-try-1")
     assert (code, out) == (2, "")

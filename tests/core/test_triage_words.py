@@ -389,3 +389,77 @@ def test_of_two_ways_to_run_out_of_a_gpu_one_is_somebody_elses():
         for said in (words.format("", "78.00 GiB"), words.format(other, "9.00 GiB"), words.format(other, "412.00 MiB"))
     }
     assert list(kinds.values()) == ["resource", "resource", "environment"]
+
+
+def judged(stderr, template=TEMPLATE, edited=EDITED, **more):
+    return blame(
+        Case(
+            Outcome("finished", "experiment", 1), "", stderr, root="/study", template=template,
+            editable=lambda path: path == "experiment.py", sources=lambda path: edited if path == "experiment.py" else "",
+            **more,
+        )
+    )  # fmt: skip
+
+
+def test_what_was_expected_to_be_missing_does_not_count():
+    """The template imports it where it is there, and the edit's way of doing without it is wrong."""
+    missing = traceback("import flash_attn", "ModuleNotFoundError: No module named 'flash_attn'")
+    follows = "\nDuring handling of the above exception, another exception occurred:\n\n"
+    assert judged(missing).kind == "environment"
+    found = judged(missing + follows + traceback("y = compute(x)", "ValueError: no kernel"))
+    assert (found.kind, found.evidence) == ("code", "ValueError: no kernel")
+    translated = traceback("raise Missing('no kernels')", "Missing: no kernels")
+    assert judged(missing + follows + translated).kind == "environment"
+
+
+def test_a_door_on_this_machine_that_leads_to_the_hub_is_no_server_of_the_experiment():
+    refused = (
+        "requests.exceptions.ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=8000): Max retries exceeded"
+    )
+    proxy = "requests.exceptions.ProxyError: HTTPSConnectionPool(host='huggingface.co'): Unable to connect to proxy 127.0.0.1"
+    assert judged(traceback("x = data.load()", refused)).kind == "code"
+    assert judged(traceback("x = data.load()", proxy)).kind == "transient"
+
+
+def test_a_package_is_the_templates_if_it_imports_any_part_of_it():
+    template = {"experiment.py": "import torch_sparse.ops\n"}
+    missing = traceback("import torch_sparse.ops as ops", "ModuleNotFoundError: No module named 'torch_sparse'")
+    assert judged(missing, template).kind == "environment"
+    assert judged(missing.replace("'torch_sparse'", "'torch_sparse.more'"), template).kind == "code"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_a_group_a_member_that_would_come_again_outweighs_a_time_out(order):
+    members = ["httpx.ReadTimeout: timed out", "IndexError: list index out of range"][::order]
+    group = (
+        '  + Exception Group Traceback (most recent call last):\n  |   File "/study/experiment.py", line 3, in main\n'
+    )
+    group += "  |     x = data.load()\n  | ExceptionGroup: seeds failed (2 sub-exceptions)\n"
+    group += "".join(
+        f"  +-+---------------- {n} ----------------\n    | {member}\n" for n, member in enumerate(members, 1)
+    )
+    found = judged(group + "    +------------------------------------\n")
+    assert (found.kind, found.evidence) == ("code", "IndexError: list index out of range")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "AttributeError: module 'httpx' has no attribute 'ConnectTimeout'",
+        "TypeError: ReadTimeout.__init__() missing 1 required keyword-only argument: 'request'",
+        "NameError: name 'OutOfMemoryError' is not defined",
+        "KeyError: 'CUDA out of memory'",
+    ],
+)
+def test_a_type_that_speaks_of_code_is_never_taken_for_anything_else(error):
+    assert judged(traceback("y = compute(x)", error)).kind == "code"
+
+
+def test_what_the_coder_reads_stays_bounded_however_long_its_lines_are():
+    edited = "\n".join(f"x{n} = '{'long ' * 60}'" for n in range(60))
+    frames = "".join(f'  File "/study/experiment.py", line {n}, in f\n    x{n}\n' for n in range(5, 55, 5))
+    one = f"Traceback (most recent call last):\n{frames}ValueError: {'many words ' * 300}\n"
+    follows = "\nThe above exception was the direct cause of the following exception:\n\n"
+    found = judged(follows.join([one] * 6), edited=edited)
+    assert 1000 < len(found.detail) <= 3000
+    assert found.detail.startswith("ValueError: many words")
