@@ -186,6 +186,16 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("-t", "--template", help="a template whose prompts must fit into the model's context")
     doctor.add_argument("--live", action="store_true", help="also make one small test call, which is paid for")
     _settings(doctor)
+
+    triage = add("triage", "triage", "say whose failure it is: the network's, the machine's, the coder's")
+    triage.add_argument("log", metavar="LOG", help="a log, an attempt's folder or a run's; - reads the standard input")
+    triage.add_argument(
+        "--exit-code", metavar="N", type=int, help="how the job ended (default: 1, or what the folder says)"
+    )
+    triage.add_argument("--signal", metavar="N", type=int, help="the signal that ended it, instead of an exit code")
+    triage.add_argument(
+        "-t", "--template", metavar="DIR", help="the template that ran: says what it needs and what only an edit names"
+    )
     return parser
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from agent.core import edits, gate
@@ -16,7 +17,7 @@ from agent.core.reply import Words, outside_blocks, without_thoughts, words
 from agent.core.state import Call, Run
 from agent.core.template import ALWAYS_EDITABLE, is_experiment
 from agent.core.text import shorten, shorten_lines
-from agent.steps import stored
+from agent.steps import signatures, stored
 from agent.steps.desk import Desk
 from agent.steps.papers import kept_texts
 
@@ -113,7 +114,7 @@ def _read_edit(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
     ]
     if forbidden:
         return _rejected(call, forbidden, base=base, summary=said.summary)
-    passed = gate.check(before, applied.files, _seen(desk, run))
+    passed = gate.check(before, applied.files, _seen(desk, run), partial(signatures.findings, desk))
     if isinstance(passed, gate.Refused):
         good = _good(applied)[0] if passed.mendable else []
         return _rejected(call, passed.problems, good, base, said.summary)

@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.core import events as e
+from agent.core.case import before_any_edit, template_texts
 from agent.core.job import Outcome
 from agent.core.policy import Judge
 from agent.core.result import Result, check_seeds, missing_metrics, parse_result
 from agent.core.state import FRESH, Attempt, Run
 from agent.core.template import is_experiment
 from agent.core.text import printable
-from agent.core.triage import CODER, Blame, Case, blame
+from agent.core.triage import CODER, HELD, Blame, Case, blame
 from agent.steps import fresh
 from agent.steps.accept import accept
 from agent.steps.desk import Desk
@@ -25,6 +26,7 @@ from agent.store import files
 from agent.store.sweep import sweep
 
 _RESULTS_LONGEST = 10_000_000
+_LOG_LONGEST = 4_000_000  # a traceback may be followed by much that other threads say
 
 
 def judge(desk: Desk, action: Judge) -> Iterator[e.Event]:
@@ -66,7 +68,8 @@ def _evidence(desk: Desk, run: Run, attempt: Attempt, why: Blame) -> str:
     if why.kind in CODER and not run.baseline:
         return why.evidence
     log = desk.layout.attempt(run.name, attempt.number).relative_to(desk.layout.root)
-    return f"{run.name}: {why.evidence} (see {log}/stderr.log)"
+    mend = f". {why.action}" if why.kind in HELD else ""
+    return f"{run.name}: {why.evidence} (see {log}/stderr.log){mend}"
 
 
 def _result(desk: Desk, run: Run, attempt: Attempt) -> Result | list[str]:
@@ -151,15 +154,20 @@ def _case(
 ) -> Case:
     own = desk.layout.attempt(run.name, attempt.number)
     texts = desk.editable(attempt.head)
+    original = desk.workspace.read(before_any_edit(desk.state, attempt.head))
     return Case(
         outcome=outcome,
         stdout=files.read_tail(own / "stdout.log"),
-        stderr=files.read_tail(own / "stderr.log"),
+        stderr=files.read_tail(own / "stderr.log", _LOG_LONGEST),
         problems=tuple(problems),
         touched=touched,
         seconds_allowed=allowed_seconds(desk, attempt.purpose),
         asked_by="person" if desk.state.stopping == "run" else "study",
         editable=texts.__contains__,
         sources=lambda name: texts.get(name, ""),
-        root=str(desk.layout.root),
+        root=str(fresh.place(desk, run.name, own) if attempt.purpose in FRESH else desk.layout.root),
+        template=template_texts(original),
+        baseline=run.baseline,
+        network=desk.profile.network,
+        sealed=desk.template.sealed,
     )

@@ -4,7 +4,8 @@ import sys
 import pytest
 
 from agent.core.job import Outcome
-from agent.core.triage import AGAIN, CODER, HELD, STOPPED, Case, blame, last_traceback
+from agent.core.traceback import read
+from agent.core.triage import AGAIN, CODER, HELD, STOPPED, Case, blame
 
 SOURCE = "import model\n\n\ndef main():\n    rate = 0.1\n    model.fit(rate)\n\n\nmain()\n"
 MODEL = "def fit(rate):\n    return 1 / 0\n"
@@ -107,7 +108,7 @@ def test_a_syntax_error_of_the_script_itself_is_a_traceback_too(tmp_path):
 def test_a_real_traceback_is_understood(tmp_path):
     (tmp_path / "experiment.py").write_text("def f():\n    raise ValueError('first\\nsecond')\n\n\nf()\n")
     stderr = subprocess.run([sys.executable, "experiment.py"], cwd=tmp_path, capture_output=True, text=True).stderr
-    assert last_traceback(stderr)[-1] == "ValueError: first"
+    assert read(stderr).final[-1][-1].first_line == "ValueError: first"
     why = blame(Case(Outcome("finished", "experiment", 1), "", stderr, sources=lambda name: "", root=str(tmp_path)))
     assert why.evidence == "ValueError: first"
 
@@ -149,7 +150,7 @@ def test_an_exit_without_a_traceback_tells_its_code_and_the_output():
         (case("timeout", None, seconds_allowed=600), "resource", "did not end within 10 m 00 s and was killed"),
         (case("limit", None, detail="'experiment' used 3 GB."), "resource", "'experiment' used 3 GB."),
         (case("limit", None), "resource", "experiment exceeded a limit and was killed"),
-        (case("finished", None, signal=11), "code", "experiment was ended by signal 11"),
+        (case("finished", None, signal=11), "unknown", "experiment was ended by signal 11 (SIGSEGV)"),
         (case("stopped", None, asked_by="person"), STOPPED, "stopped on request"),
         (case("stopped", None, asked_by="study"), "interrupted", "stopped on request"),
         (case("lost", None), "lost", "the launcher died before the job ended"),
@@ -189,9 +190,21 @@ def test_all_problems_of_the_results_are_told():
 
 
 def test_every_kind_has_somebody_who_acts():
-    kinds = {"code", "resource", "contract", "sealed", "lost", "interrupted", "environment", STOPPED}
-    assert kinds <= {*CODER, *AGAIN, *HELD, STOPPED}
-    assert not set(CODER) & {*AGAIN, *HELD, STOPPED}
+    kinds = {
+        "code",
+        "resource",
+        "contract",
+        "sealed",
+        "numeric",
+        "lost",
+        "interrupted",
+        "environment",
+        "unknown",
+        "transient",
+    }
+    groups = (CODER, AGAIN, HELD, (STOPPED,))
+    assert {kind for group in groups for kind in group} == {*kinds, STOPPED}
+    assert sum(map(len, groups)) == len(kinds) + 1
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ def slow(tmp_path):
     """The toy, with a baseline that learns too slowly, so that others are surely better."""
     if not (tmp_path / "toy").exists():
         world.template(
-            tmp_path / "toy", experiment__py=lambda text: text.replace('"learning_rate": 0.05', '"learning_rate": 0.0005')
+            tmp_path / "toy",
+            experiment__py=lambda text: text.replace('"learning_rate": 0.05', '"learning_rate": 0.0005'),
         )
     return tmp_path / "toy"
 
@@ -142,7 +143,7 @@ def test_results_that_do_not_fit_themselves_or_what_was_asked_are_a_failure_with
 
 def test_more_seeds_that_the_coder_asks_for_are_pooled_and_make_no_run(tmp_path):
     more = "REPLICATE: run_1 seeds=4"
-    root, model, stop = study(tmp_path, block('    "epochs": 3,', '    "epochs": 4,'), [more, rate(0.0005, 0.02)])
+    root, model, stop = study(tmp_path, rate(0.0005, 0.00049), [more, rate(0.00049, 0.02)])
     assert stop.exit_code == 0
     run = world.state_of(root).runs["run_1"]
     (job,) = [job for job in jobs(root) if job[1] == "replicate"]
@@ -154,7 +155,7 @@ def test_more_seeds_that_the_coder_asks_for_are_pooled_and_make_no_run(tmp_path)
 
 
 def test_more_seeds_of_what_was_confirmed_are_refused(tmp_path):
-    root, model, stop = study(
+    root, model, _ = study(
         tmp_path, rate(0.0005, 0.02), ["REPLICATE: run_1", "REPLICATE: run_7 seeds=2", rate(0.02, 0.01)]
     )
     assert "its verdict stands" in model.prompts[2].request
