@@ -21,7 +21,7 @@ def many(runs, metrics=1, name="fit.m{}", words="Try the number {}"):
     measured |= {name.format(i): {"mean": float(i), "stderr": None, "n": None} for i in range(metrics - 1)}
     state = ready(max_runs=1000)
     for i in range(1, runs + 1):
-        state = after(state, *good_run(i, metrics=measured))
+        state = after(state, *good_run(i, judged=False, metrics=measured))
     return state
 
 
@@ -30,7 +30,7 @@ def test_a_run_is_shown_against_the_baseline_with_the_primary_metric_first_and_c
         m: {"mean": v, "stderr": None, "n": 1}
         for m, v in {"training.seconds": 3, "fit.gap": 2, "fit.a": 7, "fit.mse": 1.5}.items()
     }
-    state = after(ready(), *good_run(1, metrics=metrics))
+    state = after(ready(), *good_run(1, judged=False, metrics=metrics))
     assert latest(state, TOY, state.runs["run_1"]).splitlines() == [
         "metric | better | baseline | this run | difference",
         "fit.mse (primary) | down, target 0.5 | 2.0000 ± 0.1000 | 1.5000 | −0.5000",
@@ -41,7 +41,7 @@ def test_a_run_is_shown_against_the_baseline_with_the_primary_metric_first_and_c
 
 
 def test_failed_runs_are_in_the_history_with_their_reason():
-    state = after(ready(), *good_run(1), e.RunClosed(run="run_1", reason="it broke", head=HEAD))
+    state = after(ready(), *good_run(1, judged=False), e.RunClosed(run="run_1", reason="it broke", head=HEAD))
     assert "run_1 | Try it | failed | it broke" in history(state, TOY)
 
 
@@ -99,7 +99,7 @@ def test_a_number_is_short_and_never_rounds_to_nothing(value, digits):
 
 
 def test_differences_have_a_sign_and_what_is_missing_a_dash():
-    state = after(ready(), *good_run(1, mean=2.5))
+    state = after(ready(), *good_run(1, judged=False, mean=2.5))
     run, base = state.runs["run_1"], state.runs["run_0"]
     assert difference(run, base, "fit.mse", TOY) == "+0.5000"
     assert difference(base, run, "fit.mse", TOY) == "−0.5000"

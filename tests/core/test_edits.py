@@ -368,17 +368,17 @@ def test_code_behind_the_opening_marker_is_not_taken_for_a_file_name() -> None:
 )  # fmt: skip
 def test_a_huge_reply_is_read_in_linear_time(piece: str) -> None:
     reply = piece * (500_000 // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     parse(reply, {NAME: TEXT})
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_a_long_file_of_equal_lines_is_searched_quickly() -> None:
     lines = "x = 1\n" * 5_000
-    started = time.perf_counter()
+    started = time.process_time()
     for search in ("x = 1\n" * 2_500, "x = 1\n" * 2_500 + "y\n", "    x = 1\n" * 2_500, "x = 1\n...\nx = 1\n"):
         assert outcome(fenced(NAME, block(search, "z\n")), {NAME: lines}) is None
-    assert time.perf_counter() - started < 3.0
+    assert time.process_time() - started < 3.0
 
 
 # ---- properties ------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ BASE, RUN = of([2.0, 2.1, 1.9, 2.05, 1.95]), of([1.0, 1.1, 0.9])
 def with_run(number=1, result=RUN, state=None, **others):
     name = f"run_{number}"
     metrics = {m: v.to_json() for m, v in result.measures.items()}
-    state = after(state or ready(), *good_run(number, metrics=metrics))
+    state = after(state or ready(), *good_run(number, judged=False, metrics=metrics))
     event = screened(name, {"run_0": BASE, **others, name: result}, "run_0", RULES)
     return after(state, event), event
 
@@ -44,7 +44,7 @@ def test_the_best_run_is_shown_with_what_may_be_claimed_of_it():
 
 
 def test_a_run_without_a_comparison_is_not_claimed_to_be_anything():
-    state = after(ready(), *good_run(1))
+    state = after(ready(), *good_run(1, judged=False))
     assert dict(facts(state, TOY))["Best"].endswith("not tested for noise")
     assert record(state, TOY)["best"] == {"run": "run_1", "verdict": "–"}
 

@@ -104,7 +104,8 @@ def test_ten_time_outs_of_a_hub_between_good_runs_cause_no_model_call_and_no_att
         if prompt.action == "edit":
             (root / ".study" / "hub").write_text(str(outages[prompt.run]))
 
-    good = edits(rate(0.05, 0.02), rate(0.02, 0.01), rate(0.01, 0.03)) | {("notes", "run_3", 1): notes("run_3")}
+    explained = "".join(notes(run) for run in outages)
+    good = edits(rate(0.05, 0.02), rate(0.02, 0.01), rate(0.01, 0.03)) | {("notes", "run_3", 1): explained}
     model = Script(good, before_reply=outage)
     assert world.go(root, model, settings).exit_code == 0
     failures = [e for e in world.events_of(root) if e.type == "run.failed"]
