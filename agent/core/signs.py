@@ -263,7 +263,12 @@ SIGNS: tuple[Sign, ...] = (
     _sign("environment", RIGHTS, "path", rf"^(?:PermissionError|OSError): \[Errno (?:1|13|30)\]{_PATH}"),
     _sign(
         "environment", PLACE, "path",
-        rf"^(?:FileNotFoundError|NotADirectoryError|IsADirectoryError|OSError): \[Errno (?:2|20|21)\]{_PATH}",
+        rf"^(?:FileNotFoundError|OSError): \[Errno 2\]{_PATH}",
+    ),
+    _sign(
+        "environment", PLACE, "line",
+        r"^(?:NotADirectoryError|IsADirectoryError|OSError): \[Errno 2[01]\]", r"\(os error (?:2|13|20|21|30)\)",
+        r"unable to open database file",
     ),
     _sign(
         "environment", PLACE, "path",
