@@ -55,7 +55,9 @@ def of_path(case: Case, path: str, chain: Chain) -> Owner:
     if is_output(path) and not case.baseline:
         return "edit"  # the experiment did not write it, or not where it is looked for
     name = path.rstrip("/").rsplit("/", 1)[-1]
-    named = of_names(case, [path, name] if "/" in path else [name])
+    named = (
+        of_names(case, {path, name}) if re.search(r"[./]", path) else "nobody"
+    )  # a plain word may stand for anything
     if named != "nobody":
         return named
     last = chain[0].frames[-3:]

@@ -85,6 +85,13 @@ SIGNS: tuple[Sign, ...] = (
         r"Out of memory: Killed process", r"\bOOM Killed",
     ),
     _sign("transient", NETWORK, "", r"DataLoader worker .{0,60}is killed by signal: (?:Terminated|Hangup)"),
+    # --- a child of it that was killed
+    _sign("resource", SMALLER, "", r"killed by signal:? (?:9\b|Killed|SIGKILL)", r"\bSIGKILL\b", r"exit ?code:? -9\b"),
+    _sign("transient", NETWORK, "", r"killed by signal:? (?:1|15|SIGTERM|SIGHUP)\b", r"Signals\.SIG(?:TERM|HUP)\b"),
+    _sign(
+        "unknown", "", "",
+        r"killed by signal:? (?:4|6|7|8|11)\b", r"\bSIG(?:SEGV|BUS|ABRT|ILL|FPE)\b", r"exit ?code:? -(?:4|6|7|8|11)\b",
+    ),
     # --- memory, and all else that there is so much of
     _sign(
         "environment", FREE_GPU, "",  # somebody else has most of the GPU, and this process little
@@ -263,7 +270,12 @@ SIGNS: tuple[Sign, ...] = (
     _sign("environment", RIGHTS, "path", rf"^(?:PermissionError|OSError): \[Errno (?:1|13|30)\]{_PATH}"),
     _sign(
         "environment", PLACE, "path",
-        rf"^(?:FileNotFoundError|NotADirectoryError|IsADirectoryError|OSError): \[Errno (?:2|20|21)\]{_PATH}",
+        rf"^(?:FileNotFoundError|OSError): \[Errno 2\]{_PATH}",
+    ),
+    _sign(
+        "environment", PLACE, "line",
+        r"^(?:NotADirectoryError|IsADirectoryError|OSError): \[Errno 2[01]\]", r"\(os error (?:2|13|20|21|30)\)",
+        r"unable to open database file",
     ),
     _sign(
         "environment", PLACE, "path",

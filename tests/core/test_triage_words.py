@@ -25,6 +25,19 @@ def traceback(line, err, *lib, head="Traceback (most recent call last):"):
 
 
 WORDINGS = [
+    ("resource", "a training process was killed by signal 9 (SIGKILL)\n"),
+    ("unknown", "a training process was killed by signal 11 (SIGSEGV)\n"),
+    ("transient", "a training process was killed by signal 15 (SIGTERM)\n"),
+    ("numeric", "The evaluation was refused: seed 1: W_dec or b_dec holds values that are not finite\n"),
+    ("code", "The evaluation was refused: seed 1: a dictionary of 512 latents; this profile allows 256\n"),
+    (
+        "resource",
+        traceback("y = compute(x)", "subprocess.CalledProcessError: Command 'a' died with <Signals.SIGKILL: 9>."),
+    ),
+    (
+        "unknown",
+        traceback("y = compute(x)", "subprocess.CalledProcessError: Command 'a' died with <Signals.SIGSEGV: 11>."),
+    ),
     ("transient", traceback("x = data.load()", "fsspec.exceptions.FSTimeoutError", f"{PACKAGES}/fsspec/asyn.py")),
     ("transient", traceback("x = data.load()", "asyncio.exceptions.TimeoutError", f"{PACKAGES}/aiohttp/helpers.py")),
     (

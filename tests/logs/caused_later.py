@@ -384,4 +384,30 @@ SPECS = [
         network="hub",
         why="only what was printed tells why there are no values",
     ),
+    # of a third batch, what was judged wrongly at first sight
+    spec(
+        "later_opens_a_folder",
+        "code",
+        "loss = open('harness').read()",
+        why="the folder is the template's, the mistake the edit's",
+    ),
+    spec(
+        "later_template_tokenizer",
+        "environment",
+        harness='from tokenizers import Tokenizer\n\n\ndef load():\n    return Tokenizer.from_file("harness/tokenizer.json")\n',
+        why="the message names no file",
+    ),
+    spec(
+        "later_tokenizer_of_the_edit",
+        "code",
+        "from tokenizers import Tokenizer\nt = Tokenizer.from_file('assets/bpe.json')\nloss = 0",
+    ),
+    spec(
+        "later_template_database",
+        "environment",
+        harness=DATA.replace(
+            "    return np.load",
+            "    import sqlite3\n\n    sqlite3.connect('/data/shared/rows.db').execute('select 1')\n    return np.load",
+        ),
+    ),
 ]
