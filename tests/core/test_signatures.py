@@ -24,9 +24,11 @@ KNOWN = {
     "lib.Adam().step": There(Signature((Parameter("closure"),))),
     "lib.Adam().set_lr": Missing("lib.Adam", "set_lr", ("step",)),
     "lib.load": There(LOAD),
+    "lib.load().go": Missing("lib.Loaded", "go"),
+    "torch.npu": Missing("torch", "npu"),
     "lib.lion": Missing("lib", "lion", ("line", "link")),
     "lib.sub": There(),
-    pool_key("formats"): Pool(frozenset({"sep", "columns"})),
+    pool_key("formats"): Pool(frozenset({"sep", "columns", "trust_remote_code"})),
     "functools.partial": There(),
 }
 
@@ -36,6 +38,9 @@ def said(text, before="", known=KNOWN):
 
 
 SAID = {
+    "a name of the class, which its methods do not see": ("import lib\nclass C:\n    lib = 3\n    def f(self):\n        lib.lion()\n", ["line 5"]),
+    "no code from the hub": ("import lib\nlib.load('a', trust_remote_code=False).go()\n", ["`lib.Loaded` has no `go`"]),
+    "a condition that is itself wrong": ("import lib\nif lib.lion():\n    version = 3\n", ["`lion`"]),
     "an argument that is not there": ("import lib\nlib.Adam(p, rate=3)\n", ["line 2", "`lib.Adam(p, rate=3)`", "no argument `rate`", "lr=…"]),
     "a name that is nearly right": ("import lib\nlib.Adam(p, beta=3)\n", ['did you mean "betas"?']),
     "too many without a name": ("import lib\nlib.Adam(1, 2, 3, 4)\n", ["at most 3 arguments without a name, not 4"]),
@@ -59,6 +64,16 @@ SAID = {
     "after itself": ("import lib\no = lib.Adam(1)\no = o.to('cpu')\no.set_lr(1)\n", ["`set_lr`"]),
 }  # fmt: skip
 SILENT = {
+    "a version, and what comes after it": "import lib\nif lib.__version__ < '2':\n    raise OSError\nlib.lion()\n",
+    "a version": "import lib\nif lib.__version__ > '2':\n    lib.lion()\nelse:\n    lib.lion(3)\n",
+    "an operating system": "import lib, os\nif os.name == 'nt':\n    lib.lion()\n",
+    "TypeError with another way": "import lib\ntry:\n    lib.Adam(1, fused=2)\nexcept TypeError:\n    other(1)\n",
+    "code from the hub": "import lib\nlib.load('a', trust_remote_code=True).go()\n",
+    "a global of a function": "import lib\ndef f():\n    global lib\n    lib = 3\nlib.lion()\n",
+    "a name of the function around": "import lib\ndef f():\n    lib = 3\n    def g():\n        return lib.lion\n",
+    "nonlocal": "def f():\n    import lib\n    def g():\n        nonlocal lib\n        lib = 3\n    lib.lion()\n",
+    "stars that may hold what opens": "import lib\nlib.load('a', timeout=3, **k)\n",
+    "a device of another package": "import torch\ntorch.npu.is_available()\n",
     "what is right": "import lib\nlib.Adam(1, lr=2)\nlib.load('a', sep=1, split=2)\nlib.Adam(1).step(closure=3)\n",
     "what nobody knows": "import other\nother.f(1, foo=2)\nlib.lion()\n",
     "stars": "import lib\nlib.Adam(*a, **k)\nlib.Adam(**k)\nlib.load(**k)\n",
@@ -253,6 +268,9 @@ def odd(a): ...
 
 def twice(a): ...
 twice = 3
+
+def again(a): ...
+def again(a, b): ...
 ''',
     "harness/open.py": "def __getattr__(name): ...\n",
     "harness/deep/inner.py": "def go(a, *, b): ...\n",
@@ -265,6 +283,7 @@ OF_FROZEN = {
     "from harness import dat\n": ["`harness` has no `dat`"],
     "import harness.losses\n": ["`harness` has no `losses`"],
     "from harness.data import np, SIZE, twice, odd\nnp.zeros(1)\ntwice(1, 2)\nodd(1, 2, 3)\n": [],
+    "from harness.data import again\nagain(1)\nagain(1, 2)\n": [],
     "from harness.data import Batch\nBatch(1, width=2).x\n": [],
     "from harness.data import Batch\nBatch(1, 2, 3)\n": ["at most 2"],
     "from harness.data import Batch\nBatch(1).y\n": ["`harness.data.Batch` has no `y`"],

@@ -19,6 +19,8 @@ from agent.runners.signatures import PATIENCE, ask
 PYTHON = (sys.executable,)
 LIBRARY = """
 import functools
+import inspect
+import types
 
 class Meta(type):
     def __call__(cls, *args): ...
@@ -93,7 +95,16 @@ def strict(function):
 @strict
 def two(x, y): ...
 
-import inspect
+class First:
+    @classmethod
+    def load(cls, name, **kwargs): ...
+
+def copied(method):
+    return functools.update_wrapper(types.FunctionType(method.__code__, {}), method)
+
+class Second(First):
+    load = classmethod(copied(First.load))
+
 def empty(a, b=inspect.Parameter.empty, *, c=inspect.Parameter.empty): ...
 
 def open_ended(a, **kwargs): ...
@@ -142,7 +153,7 @@ def taken(path):
     ("Plain", "size! seed"), ("Plain().step", "closure"), ("Plain.step", "self! closure"), ("Plain().made", "a!"),
     ("Plain.read", "path!"), ("Plain().read", "path!"), ("Plain.read().step", "closure"), ("Plain().again().step", "closure"),
     ("Small().again().step", None), ("Given", "a! b"), ("Data", None), ("kept", "a!"), ("two", "x!"), ("draw", "x! color"),
-    ("lazy", "x! color"), ("Small", "size! seed"), ("empty", "a! b c"),
+    ("lazy", "x! color"), ("Small", "size! seed"), ("empty", "a! b c"), ("Second.load", "name!"),
 ])  # fmt: skip
 def test_how_something_is_called(path, parameters):
     if parameters is None:
@@ -198,6 +209,23 @@ def test_submodules_that_nobody_imported_are_there_and_others_of_the_package_are
     assert isinstance(known.answer(main.told("xml.dom.maxidom", open_names.to_json())), Missing)
 
 
+def test_what_a_module_of_c_lacks_may_be_in_another_build(library):
+    library._native = types.ModuleType("invented_library._native")
+    assert isinstance(told("_native.nothing"), Unknown)
+
+
+def test_a_module_that_is_hidden_by_a_name_of_its_package_counts_as_well(tmp_path, monkeypatch):
+    package = tmp_path / "hiding_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .tool import tool\n")
+    (package / "tool.py").write_text("class tool: ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    tables = open_names.to_json()
+    assert isinstance(known.answer(main.told("hiding_package.tool.tool", tables)), There)
+    assert isinstance(known.answer(main.told("hiding_package.tool.other", tables)), Unknown)
+    assert isinstance(known.answer(main.told("hiding_package.other", tables)), Missing)
+
+
 def test_pools_are_gathered_from_sources(tmp_path, monkeypatch):
     package = tmp_path / "gathered_package"
     package.mkdir()
@@ -242,6 +270,11 @@ def test_what_an_editable_file_is_called_is_not_imported(tmp_path, monkeypatch):
     found = ask(PYTHON, ["statistics.mean"], wanted="none")
     assert found is not None and found["statistics.mean"]["is"] == "there"
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_interpreter_is_started_in_isolation():
+    echo = f"""echo '{MARK}{{"flag": "'$1'", "folder": "'$(pwd)'"}}'"""
+    assert ask(("/bin/sh", "-c", echo, "sh"), ["json"], wanted="none") == {"flag": "-I", "folder": "/"}
 
 
 def test_keys_of_the_environment_do_not_reach_the_process(tmp_path, monkeypatch):

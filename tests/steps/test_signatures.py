@@ -96,6 +96,16 @@ def test_what_the_coder_may_edit_is_neither_asked_nor_judged(desk, monkeypatch):
     )
 
 
+def test_a_folder_that_the_coder_may_add_to_is_not_judged(desk, monkeypatch):
+    no_process(monkeypatch)
+    desk.template = desk.template.model_copy(update={"editable": ("experiment.py", "harness/own.py")})
+    changed = {
+        "experiment.py": "from harness import own\nown.anything(1)\n",
+        "harness/own.py": "def anything(x): ...\n",
+    }
+    assert signatures.findings(desk, FILES, changed) == ()
+
+
 def test_what_was_said_about_another_state_of_the_packages_is_not_used(desk, tmp_path):
     text = "import statistics\nstatistics.softmax([1])\n"
     packages = tmp_path / "site-packages"

@@ -22,6 +22,8 @@ RESTORING = {
     "__dir__",
 }
 STORES: Any = {}
+STORED: Any = {}
+OPEN: Any = {}
 
 
 def of_instance(instance: Any, name: str, done: str) -> Any:
@@ -69,6 +71,12 @@ def codes(code: Any) -> Iterator[Any]:
 
 def stored(cls: Any) -> Any:
     """Names that the code of its classes, or of their modules, sets on something."""
+    if cls not in STORED:
+        STORED[cls] = all_stored(cls)
+    return STORED[cls]
+
+
+def all_stored(cls: Any) -> Any:
     names = set()
     for base in cls.__mro__:
         names |= set(getattr(base, "__annotations__", {}))
@@ -98,6 +106,12 @@ def own_store(cls: Any, name: str) -> bool:
 
 def is_open(cls: Any) -> bool:
     """Whether its instances may have attributes of any name."""
+    if cls not in OPEN:
+        OPEN[cls] = takes_any_name(cls)
+    return bool(OPEN[cls])
+
+
+def takes_any_name(cls: Any) -> bool:
     known: Any = (object,)
     if is_module(cls):  # looks for parameters, buffers and modules, which are set or registered by name
         known = (object, sys.modules["torch"].nn.Module)
