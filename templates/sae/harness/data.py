@@ -42,6 +42,9 @@ class Profile:
     batch: int = 1024
     core_sequences: int = 320  # held out, for the core metrics
     probe_rows: int = 1000  # per class of a token probing task, training and test each
+    probe_sequences: tuple[int, int] = (500, 350)  # of code, which they are drawn from: training, held out
+    pool_sequences: tuple[int, int] = (360, 200)  # for diagnostics: training, held out
+    words: int = 5000  # for diagnostics, of each pool
     synthetic_tokens: int = 600_000
     synthetic_rows: int = 8000
     token_probing: bool = True
@@ -65,7 +68,8 @@ def profile() -> Profile:
         chosen = replace(chosen, diagnostics=True)
     if os.environ.get("SAE_SMOKE") == "1":  # the whole path, each part as small as it can be
         chosen = replace(chosen, tokens=12 * chosen.batch, synthetic_tokens=12 * chosen.batch, core_sequences=16,
-                         probe_rows=min(chosen.probe_rows, 100), synthetic_rows=1000)  # fmt: skip
+                         probe_rows=min(chosen.probe_rows, 100), synthetic_rows=1000,
+                         probe_sequences=(120, 120), pool_sequences=(60, 60), words=600)  # fmt: skip
     return chosen
 
 
