@@ -39,7 +39,7 @@ def tried(
 
     config = dataclasses.replace(experiment.CONFIGS[kind], **setting)
     world = data.World("language", data.profile().dictionary, data.profile().l0, data.profile().tokens,
-                       data.training_activations(), data.Shape().context - 1)  # fmt: skip
+                       data.training_activations().mapped(), data.Shape().context - 1)  # fmt: skip
     began = time.process_time()
     sae, history = experiment.train(world, seed, config, lambda *_: None)
     seconds = time.process_time() - began

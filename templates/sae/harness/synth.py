@@ -61,12 +61,15 @@ def _normal(points: Tensor) -> Tensor:
 
 
 def training_world(tokens: int) -> World:
+    return World("synthetic", DICTIONARY, L0, tokens, training_points(tokens).mapped(), positions=0)
+
+
+def training_points(tokens: int) -> store.Table:
     sizes = [min(_PIECE, tokens - at) for at in range(0, tokens, _PIECE)]
     middle = len(sizes) // 2
     halves = [(0, range(middle)), (middle, range(middle, len(sizes)))]
     parts = [(first * _PIECE, partial(_points, sizes, numbers)) for first, numbers in halves if numbers]
-    rows = store.mapped(f"synthetic-{tokens}-{torch.__version__}", tokens, WIDTH, parts)
-    return World("synthetic", DICTIONARY, L0, tokens, rows, positions=0)
+    return store.Table(f"synthetic-{tokens}-{torch.__version__}", tokens, WIDTH, parts)
 
 
 def _points(sizes: list[int], numbers: range) -> Iterator[Tensor]:
