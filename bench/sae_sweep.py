@@ -3,6 +3,7 @@
 Trains each setting on the language world of profile `tiny` for one or more seeds, and prints explained variance and L0 on
 held-out documents, and mean token probing accuracy. What is best at the target L0 (within 10 %) is what experiment.py has.
     --set learning_rate=0.001,0.002 --set bandwidth=0.05    other values than those of GRIDS
+    --l0 32 --dictionary 512                                another target, another size, for all
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ GRIDS: dict[str, dict[str, list[float]]] = {
 
 
 def tried(
-    kind: str, setting: dict[str, float], seed: int, held_out: Any, tables: Any, trace: bool, say: Any
+    kind: str, setting: dict[str, float], seed: int, size: Any, held_out: Any, tables: Any, trace: bool, say: Any
 ) -> list[float]:
     import experiment  # type: ignore[import-not-found]
 
-    config = dataclasses.replace(experiment.CONFIGS[kind], **setting)
-    world = data.World("language", data.profile().dictionary, data.profile().l0, data.profile().tokens,
-                       data.training_activations(), data.Shape().context - 1)  # fmt: skip
+    given = {name: int(value) if name == "batch" else value for name, value in setting.items()}
+    config = dataclasses.replace(experiment.CONFIGS[kind], **given)
+    world = data.World("language", size.dictionary, size.l0, size.tokens,
+                       data.training_activations().mapped(), data.Shape().context - 1)  # fmt: skip
     began = time.process_time()
     sae, history = experiment.train(world, seed, config, lambda *_: None)
     seconds = time.process_time() - began
@@ -74,8 +76,11 @@ def main() -> None:
     parser.add_argument("kinds", nargs="+", choices=GRIDS)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=V,V")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--l0", type=float, default=data.profile().l0)
+    parser.add_argument("--dictionary", type=int, default=data.profile().dictionary)
     parser.add_argument("--trace", action="store_true", help="print L0 over the steps of training")
     given = parser.parse_args()
+    size = dataclasses.replace(data.profile(), l0=given.l0, dictionary=given.dictionary)
     ids = data.arrays(data.HERE / "heldout/heldout.npz")["ids"][:200]
     held_out = data.scale().normal(data.residuals(ids)[:, 1:]).flatten(0, 1)
     tables = evals.token_tasks()
@@ -83,7 +88,7 @@ def main() -> None:
         grid = {n: [float(v) for v in vs.split(",")] for n, vs in (s.split("=") for s in given.set)} or GRIDS[kind]
         settings = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
         jobs = [(setting, seed) for setting in settings for seed in range(given.seeds)]
-        found = seeds.forked([partial(tried, kind, s, seed, held_out, tables, given.trace) for s, seed in jobs])
+        found = seeds.forked([partial(tried, kind, s, seed, size, held_out, tables, given.trace) for s, seed in jobs])
         print(f"{kind}: {' '.join(grid)} | explained variance | L0 | top-1 | top-5 | CPU s")
         for number, setting in enumerate(settings):
             mine = torch.tensor(found[number * given.seeds : (number + 1) * given.seeds])

@@ -12,6 +12,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: E402
 
 labels = {
     "run_0": "TopK",
@@ -50,19 +51,40 @@ def bars(found: dict[str, dict]) -> None:
 
 
 def sparsity(found: dict[str, dict]) -> None:
-    """What is reconstructed, and what it costs the language model, against how many latents are active."""
+    """What is not reconstructed, and what that costs the language model, against how many latents are active.
+
+    Lower is better in both. Logarithmic, so that an untrained one leaves room for the others; the band is where runs compare.
+    """
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
-    for axis, (metric, title) in zip(axes, (("explained_variance", "explained variance"), ("kl_nats", "KL with SAE (nats)"))):
+    panels = (("explained_variance", "unexplained variance"), ("kl_nats", "KL with SAE (nats)"))
+    for axis, (metric, title) in zip(axes, panels):
+        heights = []
         for place, (run, info) in enumerate(found.items()):
             across, up = value(info, "core", "l0"), value(info, "core", metric)
             if across and up:
-                axis.errorbar(across[0], up[0], xerr=across[1], yerr=up[1], fmt="o", color=COLOURS[place % 10],
-                              label=labels[run], capsize=3)  # fmt: skip
+                heights.append(1 - up[0] if metric == "explained_variance" else up[0])
+                axis.errorbar(across[0], heights[-1], xerr=across[1], yerr=up[1], color=COLOURS[place % 10], capsize=3)
+                axis.plot(across[0], heights[-1], "o", color=COLOURS[place % 10], label=labels[run])
         axis.set_xlabel("L0: active latents per token")
-        axis.set_ylabel(title)
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[0].legend(frameon=False, fontsize=8)
+        plain_logarithm(axis, title)
+        if heights and min(heights) > 0:
+            axis.set_ylim(min(heights) / 1.5, max(heights) * 1.5)
+        if target := next((i["core"]["protocol"]["train"]["l0"] for i in found.values() if "protocol" in i.get("core", {})), 0):
+            axis.axvspan(0.9 * target, 1.1 * target, color="0.93", zorder=0)
+            left, right = axis.get_xlim()
+            axis.set_xlim(min(left, 0.8 * target), max(right, 1.2 * target))
+    axes[1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig("sparsity.png", dpi=200)
+
+
+def plain_logarithm(axis: plt.Axes, title: str) -> None:
+    """A logarithmic axis whose numbers read 0.2 and not 2 × 10⁻¹."""
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda height, _: f"{height:g}"))
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.set_ylabel(title)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def curves(found: dict[str, dict]) -> None:
@@ -76,9 +98,7 @@ def curves(found: dict[str, dict]) -> None:
                 axis.plot(curve["step"], curve[name], color=COLOURS[place % 10], label=labels[run], linewidth=1.2)
     for axis, title in zip(axes, ("reconstruction error", "L0")):
         axis.set_xlabel("training step")
-        axis.set_ylabel(title)
-        axis.set_yscale("log")
-        axis.spines[["top", "right"]].set_visible(False)
+        plain_logarithm(axis, title)
     axes[0].legend(frameon=False, fontsize=8)
     figure.savefig("training.png", dpi=200)
 

@@ -3,10 +3,10 @@
     profile()                      the sizes, by SAE_PROFILE and SAE_SMOKE
     worlds() → [World, ...]        what a method is trained on: "language", and "synthetic" (synth.py)
     World.batches(seed, size)      a stream of Batch, each token once, until the budget is used up
+    prefetch()                     for ai-scientist: what is trained on is made once for all runs (store.py)
 
-Activations of the language model are computed once and memory-mapped by all seeds. The file is made beside its final
-name and renamed when it is whole, and its checksum is looked at before it is used: a crash or a full disk leaves nothing
-that could be taken for good. Held-out documents are not here: only the evaluation may see them (sealed.py).
+Activations of the language model are computed once and memory-mapped by all seeds. Held-out documents are not here: only
+the evaluation may see them (sealed.py), and what prefetch makes, every run can read.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ class Profile:
     batch: int = 1024
     core_sequences: int = 320  # held out, for the core metrics
     probe_rows: int = 1000  # per class of a token probing task, training and test each
+    probe_sequences: tuple[int, int] = (500, 350)  # of code, which they are drawn from: training, held out
+    pool_sequences: tuple[int, int] = (360, 200)  # for diagnostics: training, held out
+    words: int = 5000  # for diagnostics, of each pool
     synthetic_tokens: int = 600_000
     synthetic_rows: int = 8000
     token_probing: bool = True
@@ -65,7 +68,8 @@ def profile() -> Profile:
         chosen = replace(chosen, diagnostics=True)
     if os.environ.get("SAE_SMOKE") == "1":  # the whole path, each part as small as it can be
         chosen = replace(chosen, tokens=12 * chosen.batch, synthetic_tokens=12 * chosen.batch, core_sequences=16,
-                         probe_rows=min(chosen.probe_rows, 100), synthetic_rows=1000)  # fmt: skip
+                         probe_rows=min(chosen.probe_rows, 100), synthetic_rows=1000,
+                         probe_sequences=(120, 120), pool_sequences=(60, 60), words=600)  # fmt: skip
     return chosen
 
 
@@ -125,9 +129,17 @@ def worlds() -> list[World]:
 
     wanted = profile()
     return [
-        World("language", wanted.dictionary, wanted.l0, wanted.tokens, training_activations(), Shape().context - 1),
+        World("language", wanted.dictionary, wanted.l0, wanted.tokens, training_activations().mapped(), Shape().context - 1),
         synth.training_world(wanted.synthetic_tokens),
     ]
+
+
+def prefetch() -> dict[str, str]:
+    """The tables that all runs train on, by name, each with its SHA-256."""
+    from harness import synth
+
+    tables = (training_activations(), synth.training_points(profile().synthetic_tokens))
+    return {table.name: table.keep() for table in tables}
 
 
 # --- the language model and its activations ------------------------------------------------------------------------
@@ -188,14 +200,14 @@ def scale() -> Scale:
     return Scale(torch.from_numpy(known["mean"]), float(known["size"]))
 
 
-def training_activations() -> Tensor:
-    """[rows, d], normalised and memory-mapped, in the order of the sequences' tokens."""
+def training_activations() -> store.Table:
+    """[rows, d], normalised, in the order of the sequences' tokens."""
     wanted, width, per_sequence = profile(), Shape().width, Shape().context - 1
     count = -(-wanted.tokens // per_sequence)
     chosen = arrays(HERE / "assets/train.npz")["ids"][:count]  # they were shuffled when they were made
     halves = [(0, chosen[: count // 2]), (count // 2, chosen[count // 2 :])]
     parts = [(first * per_sequence, partial(_normalised, some)) for first, some in halves]
-    return store.mapped(f"layer{wanted.layer}-{count}-{_made_of()}", count * per_sequence, width, parts)
+    return store.Table(f"layer{wanted.layer}-{count}-{_made_of()}", count * per_sequence, width, parts)
 
 
 def _normalised(ids: np.ndarray) -> Iterator[Tensor]:

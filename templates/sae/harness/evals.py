@@ -49,9 +49,9 @@ def core_sums(ids: np.ndarray, residual: Tensor, first: int, of: list[tuple[Dict
     tokens = data.as_tokens(ids)
     targets = tokens[:, 2:].reshape(-1)
     clean = _log_probabilities(model.logits_from(residual, layer))
-    ablated = residual.clone()
+    ablated = residual[:1].clone()  # all sequences are the same without their tokens
     ablated[:, 1:] = 0
-    without = _log_probabilities(model.logits_from(ablated, layer))
+    without = _log_probabilities(model.logits_from(ablated, layer)).repeat(len(ids), 1)
     probability = clean.exp()
     raw = residual[:, 1:].reshape(-1, residual.shape[-1])
     found = []
@@ -134,8 +134,8 @@ def token_tasks() -> tuple[Table, Table, list[Task]]:
     draw, most = np.random.RandomState(0), data.profile().probe_rows
     picked = []
     tables = []
-    for path, sequences in ((data.HERE / "assets/train.npz", 500), (data.HERE / "heldout/heldout.npz", 350)):
-        parts = data.arrays(path)
+    for path, sequences in zip(("assets/train.npz", "heldout/heldout.npz"), data.profile().probe_sequences):
+        parts = data.arrays(data.HERE / path)
         code = draw.permutation(np.flatnonzero(parts["source"] == 2))[:sequences]
         labels = parts["labels"][code][:, 1:].reshape(-1)
         rows = [_balanced(labels >> bit & 1 == 1, draw, most) for bit in range(len(TASKS))]
@@ -175,11 +175,16 @@ def differing(latents: csr_matrix, answers: np.ndarray) -> np.ndarray:
 
 
 def accuracy(
-    train: csr_matrix, answers: np.ndarray, test: csr_matrix, test_answers: np.ndarray, columns: np.ndarray
+    train: csr_matrix,
+    answers: np.ndarray,
+    test: csr_matrix,
+    test_answers: np.ndarray,
+    columns: np.ndarray,
+    solver: str = "lbfgs",
 ) -> float:
     from sklearn.linear_model import LogisticRegression
 
     known, asked = train[:, columns].toarray(), test[:, columns].toarray()
     size = known.std(0) + 1e-6
-    probe = LogisticRegression(max_iter=200).fit(known / size, answers)
+    probe = LogisticRegression(max_iter=200, solver=solver).fit(known / size, answers)
     return float(probe.score(asked / size, test_answers))

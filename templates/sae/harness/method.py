@@ -5,7 +5,8 @@
 
 The code is the coder's, so it runs in a process of its own, which gets activations and gives numbers back, and which can
 neither read the held-out documents nor write a file (sealed.py). Fork it before anything secret is in memory. What comes
-back is taken as plain numbers, never as objects: JSON for words, raw float32 for arrays.
+back is taken as plain numbers, never as objects: JSON for words; of latents only those that are not zero, as their places
+[rows · dictionary] and values, which are looked at before they are believed.
 """
 
 from __future__ import annotations
@@ -72,13 +73,14 @@ class Method:
     def _encode(self, name: str, x: torch.Tensor) -> csr_matrix:
         self._ask({"do": "encode", "name": name}, x)
         answer = self._answer()
-        rows, latents = answer["shape"]
-        found = np.frombuffer(self._bytes(rows * latents * 4), np.float32).reshape(rows, latents)
+        rows, latents, active = answer["rows"], answer["latents"], answer["active"]
+        places = np.frombuffer(self._bytes(active * 8), np.int64)
+        values = np.frombuffer(self._bytes(active * 4), np.float32)
         if rows != len(x):
             raise Refused(f"{name}: encode was given {len(x)} rows and returned {rows}")
-        if not np.isfinite(found).all():
+        if not np.isfinite(values).all():
             raise Refused(f"{name}: encode returned values that are not finite")
-        return csr_matrix(found)
+        return matrix(rows, latents, places, values)
 
     def probe(self, module: Path, name: str, x: torch.Tensor) -> dict[str, float]:
         """What `probe(sae, x)` of probes.py says of x [S, T, d]: numbers by name."""
@@ -112,6 +114,14 @@ class Method:
         return bytes(found)
 
 
+def matrix(rows: int, latents: int, places: np.ndarray, values: np.ndarray) -> csr_matrix:
+    """[rows, latents] with `values` at `places`, counted along the rows; each place once, in order."""
+    if len(places) and (places[0] < 0 or places[-1] >= rows * latents or (np.diff(places) <= 0).any()):
+        raise Refused("the method's process named places for its latents that are not there, or are there twice")
+    ends = np.searchsorted(places, latents * np.arange(rows + 1))
+    return csr_matrix((values, places % max(1, latents), ends), shape=(rows, latents))
+
+
 # --- in the other process ----------------------------------------------------------------------------------------------
 
 
@@ -137,7 +147,10 @@ def _serve(module: Path, files: dict[str, Path], held_out: Path, scratch: Path, 
 def _reply(out: BinaryIO, request: dict[str, Any], x: torch.Tensor, sae: Any) -> None:
     if request["do"] == "encode":
         latents = sae.encode(x).detach().to(torch.float32).contiguous().numpy()
-        _send(out, {"shape": [len(latents), latents.shape[1]]}, latents)
+        rows, width = latents.shape
+        places = np.flatnonzero(latents != 0)  # what is no number is not zero, too
+        values = latents.reshape(-1)[places]
+        _send(out, {"rows": rows, "latents": width, "active": len(places)}, places.astype(np.int64), values)
         return
     measured = _imported("probes", Path(request["module"])).probe(sae, x)
     _send(out, {"measured": {str(name): float(value) for name, value in measured.items()}})
@@ -163,11 +176,11 @@ def _imported(name: str, path: Path) -> Any:
     return _modules[path]
 
 
-def _send(out: BinaryIO, words: dict[str, Any], array: np.ndarray | None = None) -> None:
+def _send(out: BinaryIO, words: dict[str, Any], *arrays: np.ndarray) -> None:
     text = json.dumps(words).encode()
     out.write(struct.pack("=I", len(text)) + text)
-    if array is not None:
-        out.write(np.ascontiguousarray(array, np.float32).tobytes())
+    for array in arrays:
+        out.write(np.ascontiguousarray(array).data)
     out.flush()
 
 
