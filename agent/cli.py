@@ -157,6 +157,11 @@ def _parser() -> argparse.ArgumentParser:
     note.add_argument("text", metavar="TEXT")
     note.add_argument("--keep", action="store_true", help="in all later prompts, not only the next")
 
+    amend = add("amend", "tend", "change the frozen plan of a study, with a reason that is recorded")
+    amend.add_argument("study", metavar="STUDY")
+    amend.add_argument("change", metavar="KEY=VALUE", help="primary=METRIC, min_effect=NUMBER or varied=KEY,KEY")
+    amend.add_argument("--because", metavar="TEXT", required=True, help="the reason")
+
     stop = add("stop", "tend", "end a study that is being worked on, or only its present run")
     stop.add_argument("study", metavar="STUDY")
     stop.add_argument(

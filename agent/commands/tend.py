@@ -63,6 +63,26 @@ def note(options: argparse.Namespace) -> int:
     return 0
 
 
+def amend(options: argparse.Namespace) -> int:
+    from agent.core.plan import amendment
+    from agent.core.text import is_text
+    from agent.store import inbox
+
+    key, equals, value = options.change.partition("=")
+    if not equals or not options.because.strip() or not is_text(options.change + options.because):
+        raise InputProblem(
+            "an amendment is KEY=VALUE, with a reason", 'For example: amend last min_effect=0.01 --because "…"'
+        )
+    root, state, _ = open_study(options)
+    if state.plan is None or state.reference is None:
+        raise InputProblem(f"{state.name} has no frozen plan yet", "Start a new study with what you want.")
+    now = amendment(key.strip(), value.strip(), state.reference.metrics)
+    slip = inbox.drop(root / ".study" / "inbox", "amend", what=key.strip(), now=now, why=options.because.strip())
+    said = f"Taken up at the next step of {state.name} (or by `resume`): recorded with your reason, and all runs are judged anew."
+    print(json.dumps({"study": state.name, "slip": slip}) if options.json else said)
+    return 0
+
+
 def stop(options: argparse.Namespace) -> int:
     from agent.store import inbox
     from agent.store.journal import is_locked

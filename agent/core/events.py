@@ -50,11 +50,14 @@ class PlanFrozen(Strict):
 
 
 class PlanDeviated(Strict):
+    """By a new session's settings, or by a person with a reason (`amend`): then all runs are judged anew."""
+
     type: Literal["plan.deviated"] = "plan.deviated"
     what: str
     planned: Any
     now: Any
     why: str = ""  # a person's reason
+    slip: str = ""
 
 
 class WorkspaceSettled(Strict):

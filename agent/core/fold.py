@@ -9,6 +9,7 @@ from typing import Any
 from agent.core import events as e
 from agent.core.calls import Try
 from agent.core.layout import run_of_notes
+from agent.core.plan import AMENDABLE
 from agent.core.prefetch import Failure
 from agent.core.state import FRESH, GOES_ON, SIDES, Attempt, Call, Run, State
 from agent.core.triage import AGAIN, HELD, STOPPED
@@ -64,7 +65,12 @@ def _plan_frozen(state: State, event: e.PlanFrozen, at: float) -> State:
 
 
 def _deviated(state: State, event: e.PlanDeviated, at: float) -> State:
-    return replace(state, deviations=(*state.deviations, event))
+    state = replace(state, deviations=(*state.deviations, event), slips=state.slips | ({event.slip} - {""}))
+    if event.what not in AMENDABLE or state.plan is None:
+        return state
+    runs = {name: replace(run, comparison=None, screened=None) for name, run in state.runs.items()}
+    state = replace(state, plan={**state.plan, event.what: event.now}, runs=runs)
+    return _intervened(state, at, f"amended the plan: {event.what} is {event.now}, because {event.why}")
 
 
 def _settled(state: State, event: e.WorkspaceSettled, at: float) -> State:

@@ -300,13 +300,19 @@ def _more_to_measure(run: Run) -> bool:
 
 
 def _compare(state: State, elapsed: float) -> Action | None:
-    """Each run is compared as soon as it has results; one that screens as better is measured anew, with its baseline."""
+    """Each run is compared as soon as it has results; and again, even at the end, when a person has amended the plan."""
+    if state.reference is None or state.plan is None:
+        return None
+    run = next((run for run in state.good if run.comparison is None), None)
+    return Compare(run.name, "screen") if run else None
+
+
+def _confirm(state: State, elapsed: float) -> Action | None:
+    """A run that screens as better is measured anew, with its baseline."""
     reference = state.reference
     if reference is None or state.plan is None:
         return None
     for run in state.good:
-        if run.comparison is None:
-            return Compare(run.name, "screen")
         if not wants_confirmation(run.comparison) or run.unconfirmable or reference.unconfirmable:
             continue
         if run.confirmation and reference.confirmation:
@@ -377,6 +383,7 @@ def _notes(state: State, elapsed: float) -> Action | None:
 RULES: tuple[Callable[[State, float], Action | None], ...] = (
     _human_edit,
     _settle,
+    _compare,
     _over,
     _job_under_way,
     _held,
@@ -385,7 +392,7 @@ RULES: tuple[Callable[[State, float], Action | None], ...] = (
     _data,
     _baselines,
     _plan,
-    _compare,
+    _confirm,
     _replicate,
     _aside,
     _next_run,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from agent.core import digest, ledger
+from agent.core import events as e
 from agent.core.calls import KINDS
 from agent.core.layout import notes_file
 from agent.core.state import Run, State
@@ -94,8 +96,30 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
         more = f" (and {len(doubts) - 3} more)" if len(doubts) > 3 else ""
         rows.append(("Warnings", "; ".join(shorten(d, 160) for d in doubts[-3:]) + more))
     if state.deviations:
-        rows.append(("Plan", "; ".join(f"{d.what} was {d.planned}, now {d.now}" for d in state.deviations[-3:])))
+        rows.append(("Plan", "; ".join(map(_deviation, state.deviations[-3:]))))
+    if verdicts := _verdicts(state):
+        rows.append(("Verdicts", verdicts))
+    if state.plan and "trust" in state.plan:
+        rows.append(("Trust", f"{state.plan['trust']}: {state.plan['trust_why']}"))
     return rows
+
+
+def _deviation(event: e.PlanDeviated) -> str:
+    return f"{event.what} was {event.planned}, now {event.now}" + (f" ({event.why})" if event.why else "")
+
+
+def _verdicts(state: State) -> str:
+    """How many runs came out how. Only what was measured on fresh seeds is a test; all else is exploration."""
+    count = Counter(run.comparison["verdict"] or "no direction" for run in state.good if run.comparison)
+    if not count:
+        return ""
+    fresh = [run.name for run in state.good if run.comparison and run.comparison["stage"] == "confirmed"]
+    tested = (
+        f"tested on fresh seeds: {', '.join(fresh)}; the others are exploratory"
+        if fresh
+        else "all exploratory: none was tested on fresh seeds"
+    )
+    return f"{', '.join(f'{n} {verdict}' for verdict, n in count.items())} ({tested})"
 
 
 def spending(state: State) -> str:

@@ -11,6 +11,7 @@ from agent.core.errors import InputProblem
 from agent.core.plan import hash_of
 from agent.core.policy import CloseRun, Conclude, FreezePlan
 from agent.core.text import did_you_mean
+from agent.runners import tiers
 from agent.steps import prefetch
 from agent.steps.desk import Desk
 from agent.steps.edit import with_experiment_of
@@ -37,9 +38,19 @@ def freeze_plan(desk: Desk, action: FreezePlan) -> Iterator[e.Event]:
         "seeds": desk.profile.seeds.model_dump(),
         "max_runs": settings.max_runs,
         **prefetch.protocol(desk),
+        **trust(desk),
         "stop": "ALL_COMPLETED, the number of runs, cost or time",
     }
     yield e.PlanFrozen(plan=plan, sha256=hash_of(plan))
+
+
+def trust(desk: Desk) -> dict[str, Any]:
+    """How far results can be believed here: by what the template seals, and whether a sandbox hides it."""
+    tier = tiers.choose(desk.state.settings.sandbox) if desk.state.settings.executor == "local" else None
+    hides = isinstance(tier, tiers.Tier) and tier.name not in ("none", "wrapper")
+    files = tuple(name for name in desk.workspace.tree(desk.state.head) if not name.startswith("run_"))
+    level, why = desk.template.trust(files, hides)
+    return {"trust": level, "trust_why": why}
 
 
 def deviations(desk: Desk) -> Iterator[e.Event]:

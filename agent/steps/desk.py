@@ -80,6 +80,12 @@ class Desk:
                             slip=slip.name, text=str(slip.content["text"]), keep=bool(slip.content.get("keep"))
                         )
                     )
+                elif slip.kind == "amend" and self.state.plan is not None:
+                    what, now = slip.content["what"], slip.content["now"]
+                    planned = self.state.plan.get(what)
+                    self.record(
+                        e.PlanDeviated(what=what, planned=planned, now=now, why=slip.content["why"], slip=slip.name)
+                    )
                 elif slip.kind == "stop":
                     self.record(
                         e.HumanStopped(slip=slip.name, what="run" if slip.content.get("what") == "run" else "study")

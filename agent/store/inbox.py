@@ -17,7 +17,7 @@ from agent.store import files
 @dataclass(frozen=True)
 class Slip:
     name: str
-    kind: str  # note, stop
+    kind: str  # note, stop, amend
     content: dict[str, Any]
 
 
@@ -50,6 +50,7 @@ def _slip(path: Path) -> Slip | None:
 
 _KINDS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "note": lambda c: isinstance(c.get("text"), str) and is_text(c["text"]) and isinstance(c.get("keep", False), bool),
+    "amend": lambda c: all(isinstance(c.get(k), str) and is_text(c[k]) for k in ("what", "why")) and "now" in c,
     "stop": lambda c: c.get("what") in ("run", "study"),
 }
 

@@ -16,7 +16,7 @@ from tests.stories import world
 from tests.stories.world import Script, block, edits, new_file, notes, rate
 
 EVERY_KIND = [kind.model_fields["type"].default for kind in get_args(events.Event)]
-LEDGER = 'open(".study/executions", "a").write(out_dir + "\\n")\n    fits = {}'
+LEDGER = 'open(os.environ["HOME"] + "/../../../executions", "a").write(out_dir + "\\n")\n    fits = {}'
 FETCH = """
 def fetch():
     done = open(".study/executions", "a")
@@ -77,6 +77,12 @@ STUDIES = {
         | {("notes", "run_1", 1): notes("run_1")},
         (0, "the limit of 1 run is reached"),
     ),
+    "better, confirmed, replicated": (
+        {"max_runs": 2},
+        edits(rate(0.0005, 0.00049), ["REPLICATE: run_1 seeds=2", rate(0.00049, 0.02)])
+        | {("notes", "run_2", 1): notes("run_1") + notes("run_2")},
+        (0, "the limit of 2 runs is reached"),
+    ),
     "data that comes at the second try, too dear": (
         {"max_runs": 1, "max_cost": 1.0, "retry_wait": 0.01},
         {"worst": 0.8},
@@ -89,7 +95,9 @@ STUDIES = {
 def _start(place, name):
     toy = world.template(
         place / "toy",
-        experiment__py=lambda text: text.replace("fits = {}", LEDGER),
+        experiment__py=lambda text: text.replace("fits = {}", LEDGER).replace(
+            "0.05", "0.0005" if name.startswith("better") else "0.05"
+        ),
         template__toml=lambda text: text.split("[[baselines]]")[0] + '[[baselines]]\nname = "sgd"\n',
     )
     if name.startswith("smoke"):

@@ -195,3 +195,37 @@ def test_a_classic_template_of_one_seed_has_no_verdict_better_and_says_why(tmp_p
     assert world.go(root, model, settings).exit_code == 0
     found = told_of(root, "run_1")
     assert found["verdict"] in ("unmeasured", "") and "standard error" in found["differences"][0]["why"] + found["why"]
+
+
+def test_a_person_may_amend_the_plan_with_a_reason_and_all_runs_are_judged_anew(tmp_path, capsys):
+    root, model, _ = study(tmp_path, rate(0.0005, 0.02), rate(0.02, 0.0005))
+    assert told_of(root, "run_1")["verdict"] == "better"
+    assert main(["amend", str(root), "min_effect=50", "--because", "smaller ones mean nothing here"]) == 0
+    stop = world.go(root, model)
+    assert stop.exit_code == 0
+    assert (
+        told_of(root, "run_1")["verdict"] == "within noise" and "less than min_effect" in told_of(root, "run_1")["why"]
+    )
+    state = world.state_of(root)
+    assert state.plan["min_effect"] == 50 and state.deviations[-1].why == "smaller ones mean nothing here"
+    assert "min_effect was 0.0, now 50.0 (smaller ones mean nothing here)" in (root / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [("min_effect=much", "is no difference"), ("primary=fit.test_mze", 'did you mean "fit.test_mse"?'), ("seeds=9", "cannot be amended"), ("min_effect", "KEY=VALUE")],
+)  # fmt: skip
+def test_an_amendment_that_cannot_be_is_refused_with_a_sentence(tmp_path, capsys, change, said):
+    root, settings = world.start(tmp_path, max_runs=0)
+    world.go(root, Script({}), settings)
+    assert main(["amend", str(root), change, "--because", "so"]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_summary_says_what_was_tested_and_how_far_to_trust_it(tmp_path):
+    root, _, _ = study(
+        tmp_path, rate(0.0005, 0.02), block("    fits = {}", "    fits = {}\n    if False:\n        fits = None")
+    )
+    told = (root / "README.md").read_text()
+    assert "1 better, 1 no effect (tested on fresh seeds: run_1; the others are exploratory)" in told
+    assert "**Trust**: 1: sealed evaluation code" in told
