@@ -25,7 +25,7 @@ KNOWN = {
     "lib.Adam().set_lr": Missing("lib.Adam", "set_lr", ("step",)),
     "lib.load": There(LOAD),
     "lib.load().go": Missing("lib.Loaded", "go"),
-    "torch.npu": Missing("torch", "npu"),
+    "torch.npu.is_available": Missing("torch", "npu"),
     "lib.lion": Missing("lib", "lion", ("line", "link")),
     "lib.sub": There(),
     pool_key("formats"): Pool(frozenset({"sep", "columns", "trust_remote_code"})),
@@ -211,6 +211,12 @@ def test_a_call_with_stars_is_refused_only_if_no_contents_of_them_could_work(
 )
 def test_answers_that_are_broken_are_no_answers(data):
     assert isinstance(answer(data), (Unknown, Missing, There, Pool))
+
+
+def test_a_decorator_that_knows_other_names_may_fill_what_is_needed():
+    signature = Signature((Parameter("color", required=True),), also=frozenset({"colour"}))
+    assert list(misfits(Shape(0, ("colour",)), signature, {})) == []
+    assert [about for about, _ in misfits(Shape(0, ("colors",)), signature, {})] == ["colors"]
 
 
 def test_of_what_is_kept_only_what_is_needed_is_read():

@@ -209,8 +209,9 @@ def test_submodules_that_nobody_imported_are_there_and_others_of_the_package_are
     assert isinstance(known.answer(main.told("xml.dom.maxidom", open_names.to_json())), Missing)
 
 
-def test_what_a_module_of_c_lacks_may_be_in_another_build(library):
+def test_what_a_module_of_c_lacks_may_be_in_another_build(library, monkeypatch):
     library._native = types.ModuleType("invented_library._native")
+    monkeypatch.setitem(sys.modules, "invented_library._native", library._native)
     assert isinstance(told("_native.nothing"), Unknown)
 
 
