@@ -20,8 +20,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.core.known import POSITIONAL, Known, Missing, Pool, Signature, There, pool_key
+from agent.core.shapes import Shape, Use
 from agent.core.text import did_you_mean, plural, shorten
-from agent.core.uses import Shape, Use, uses
+from agent.core.uses import uses
 
 _MOST = 8
 _LIKELY = 0.8  # of a pool, which is large, only what is nearly the same is meant

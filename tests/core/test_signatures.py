@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from agent.core.frozen_api import answers
 from agent.core.known import Missing, Parameter, Pool, Signature, There, Unknown, answer, chosen, pool_key
+from agent.core.shapes import Shape
 from agent.core.signatures import findings, misfits, wanted
-from agent.core.uses import Shape, uses
+from agent.core.uses import uses
 
 ADAM = Signature((Parameter("params", required=True), Parameter("lr"), Parameter("betas")))
 LOAD = Signature(
@@ -40,6 +41,8 @@ def said(text, before="", known=KNOWN):
 SAID = {
     "a name of the class, which its methods do not see": ("import lib\nclass C:\n    lib = 3\n    def f(self):\n        lib.lion()\n", ["line 5"]),
     "no code from the hub": ("import lib\nlib.load('a', trust_remote_code=False).go()\n", ["`lib.Loaded` has no `go`"]),
+    "own attributes by force": ("import lib\nclass C:\n    def f(self, d):\n        self.__dict__.update(d)\n        lib.lion()\n", ["`lion`"]),
+    "settings by force": ("import lib\ndef f(args, d):\n    vars(args).update(d)\n    lib.lion()\n", ["`lion`"]),
     "a condition that is itself wrong": ("import lib\nif lib.lion():\n    version = 3\n", ["`lion`"]),
     "an argument that is not there": ("import lib\nlib.Adam(p, rate=3)\n", ["line 2", "`lib.Adam(p, rate=3)`", "no argument `rate`", "lr=…"]),
     "a name that is nearly right": ("import lib\nlib.Adam(p, beta=3)\n", ['did you mean "betas"?']),
@@ -97,6 +100,9 @@ SILENT = {
     "annotations": "import lib\ndef f(x: lib.lion) -> lib.lion:\n    y: lib.lion = 3\n",
     "a later star": "from lib import Adam\nfrom mine import *\nAdam(foo=3)\n",
     "exec": "import lib\nexec('x')\nlib.lion()\n",
+    "attributes of a module by force": "import lib\nvars(lib)['lion'] = 3\nlib.lion()\n",
+    "attributes of a module by force, again": "import lib\nlib.__dict__.update(x)\nlib.lion()\n",
+    "modules by force": "import lib, sys\nsys.modules['lib'] = 3\nlib.lion()\n",
     "names by force": "import lib\nglobals()['lib'] = 3\nlib.lion()\n",
     "attributes by force": "import lib\nfor n in ns:\n    setattr(lib, n, 3)\nlib.lion()\n",
     "for type checkers": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lib import lion\n",
