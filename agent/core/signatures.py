@@ -152,8 +152,10 @@ def _meant(name: str, signature: Signature, known: Known) -> str:
         return _it_takes(signature)
     pool = known.get(pool_key(signature.pool))
     likely = difflib.get_close_matches(name, pool.names if isinstance(pool, Pool) else (), n=1, cutoff=_LIKELY)
-    hint = f' (did you mean "{likely[0]}"?)' if likely else ""
-    return f"{hint}, and neither does what it hands its other arguments to{_it_takes(signature)}"
+    if likely:
+        return f' (did you mean "{likely[0]}"?)'
+    handed = ", and neither does what it hands its other arguments to" if isinstance(pool, Pool) else ""
+    return f"{handed}{_it_takes(signature)}"
 
 
 def _it_takes(signature: Signature) -> str:

@@ -61,6 +61,7 @@ SAID = {
     "an import": ("from lib import lion\n", ["`lib` has no `lion`"]),
     "an import in a function": ("def f():\n    from lib import lion\n", ["line 2"]),
     "an argument of an open function": ("import lib\nlib.load('a', timeout=3)\n", ["`lib.load` takes no argument `timeout`"]),
+    "what only the other function knows": ("import lib\nlib.load('a', column=3)\n", ['no argument `column` (did you mean "columns"?)']),
     "a partial": ("import functools, lib\nf = functools.partial(lib.Adam, decay=1)\n", ["`decay`"]),
     "through a name": ("import lib\nmake = lib.Adam\nmake(1, decay=1)\n", ["`decay`"]),
     "in a try that only retries": ("import lib\ntry:\n    lib.load('a', timeout=3)\nexcept Exception:\n    print('again')\n", ["`timeout`"]),
