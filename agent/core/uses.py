@@ -137,7 +137,7 @@ class _Reader:
             if bound:
                 scope.bind(bound, Binding(path=target, line=node.lineno))
             if path and "import" not in doubt and not path.startswith("__future__"):
-                self.imports.append(Use("import", path, node.lineno))
+                self.imports.append(Use("import", path, alias.lineno))
 
     # --- what has names of its own ---
 

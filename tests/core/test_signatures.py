@@ -59,6 +59,8 @@ SAID = {
     "a call on a call": ("import lib\nlib.Adam(1).set_lr(2)\n", ["`set_lr`"]),
     "a name of a module": ("import lib\nlib.lion()\n", ["`lib` has no `lion`", "line"]),
     "an import": ("from lib import lion\n", ["`lib` has no `lion`"]),
+    "an import over several lines": ("from lib import (\n    Adam,\n    lion,\n)\n", ["line 3", "`lion,`"]),
+    "a chain over several lines": ("import lib\n(lib\n .lion\n ())\n", ["line 3"]),
     "an import in a function": ("def f():\n    from lib import lion\n", ["line 2"]),
     "an argument of an open function": ("import lib\nlib.load('a', timeout=3)\n", ["`lib.load` takes no argument `timeout`"]),
     "what only the other function knows": ("import lib\nlib.load('a', column=3)\n", ['no argument `column` (did you mean "columns"?)']),
