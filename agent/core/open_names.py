@@ -93,6 +93,14 @@ POOLS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "unpicklers": (("names", "encoding", "errors", "fix_imports", "buffers"),),
     "processes": (("initial", "subprocess.py", "Popen"), ("names", "input", "timeout", "check", "capture_output")),
+    "datasets of files": (
+        ("at least", "datasets", "4"),
+        ("parameters", "datasets/io/*.py", "__init__"),
+        ("fields", "datasets/packaged_modules/*/*.py"),
+        ("fields", "datasets/builder.py"),
+        ("parameters", "datasets/builder.py", "__init__"),
+    ),
+    "json decoders": (("initial", "json/decoder.py", "JSONDecoder"),),
     "json encoders": (("initial", "json/encoder.py", "JSONEncoder"),),
 }
 
@@ -110,6 +118,7 @@ OPEN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("transformers.models.auto.tokenization_auto:*.from_pretrained", "tokenizers", ("trust_remote_code",)),
     ("transformers.tokenization_utils_base:*.from_pretrained", "tokenizers", ("trust_remote_code",)),
     ("transformers.tokenization_utils_base:*.__call__", "calls of tokenizers", ()),
+    ("transformers.tokenization_utils_base:*.encode", "calls of tokenizers", ()),
     ("transformers.generation.utils:GenerationMixin.generate", "generate", ("custom_generate", "trust_remote_code")),
     ("transformers.generation.configuration_utils:GenerationConfig.*", "generation", ()),
     ("transformers.pipelines:pipeline", "pipelines", ("trust_remote_code", "pipeline_class", "custom_generate")),
@@ -118,6 +127,13 @@ OPEN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("subprocess:call", "processes", ()),
     ("subprocess:check_call", "processes", ()),
     ("subprocess:check_output", "processes", ()),
+    ("datasets.arrow_dataset:Dataset.from_generator", "datasets of files", ()),
+    ("datasets.arrow_dataset:Dataset.from_csv", "datasets of files", ()),
+    ("datasets.arrow_dataset:Dataset.from_json", "datasets of files", ()),
+    ("datasets.arrow_dataset:Dataset.from_parquet", "datasets of files", ()),
+    ("datasets.arrow_dataset:Dataset.from_text", "datasets of files", ()),
+    ("json:loads", "json decoders", ("cls",)),
+    ("json:load", "json decoders", ("cls",)),
     ("json:dumps", "json encoders", ("cls",)),
     ("json:dump", "json encoders", ("cls",)),
 )  # fmt: skip

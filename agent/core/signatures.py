@@ -20,8 +20,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.core.known import POSITIONAL, Known, Missing, Pool, Signature, There, pool_key
+from agent.core.shapes import Shape, Use
 from agent.core.text import did_you_mean, plural, shorten
-from agent.core.uses import Shape, Use, uses
+from agent.core.uses import uses
 
 _MOST = 8
 _LIKELY = 0.8  # of a pool, which is large, only what is nearly the same is meant
@@ -151,8 +152,10 @@ def _meant(name: str, signature: Signature, known: Known) -> str:
         return _it_takes(signature)
     pool = known.get(pool_key(signature.pool))
     likely = difflib.get_close_matches(name, pool.names if isinstance(pool, Pool) else (), n=1, cutoff=_LIKELY)
-    hint = f' (did you mean "{likely[0]}"?)' if likely else ""
-    return f"{hint}, and neither does what it hands its other arguments to{_it_takes(signature)}"
+    if likely:
+        return f' (did you mean "{likely[0]}"?)'
+    handed = ", and neither does what it hands its other arguments to" if isinstance(pool, Pool) else ""
+    return f"{handed}{_it_takes(signature)}"
 
 
 def _it_takes(signature: Signature) -> str:

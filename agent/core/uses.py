@@ -13,30 +13,12 @@ from dataclasses import dataclass, field
 from agent.core import guards
 from agent.core.dotted import Binding, Names, Scope
 from agent.core.guards import EVERYTHING, NOTHING, Doubt
+from agent.core.shapes import Use, shape_of
 
 _NAMING = ("register_buffer", "register_parameter", "add_module", "register_module")  # (name, …) becomes an attribute
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 _TRIES = (ast.Try, getattr(ast, "TryStar", ast.Try))
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The arguments of a call."""
-
-    positional: int = 0
-    keywords: tuple[str, ...] = ()
-    starred: bool = False  # there may be more of the ones without names
-    doubled: bool = False  # or of the ones with names
-    partial: bool = False  # functools.partial: more come later
-
-
-@dataclass(frozen=True)
-class Use:
-    kind: str  # "import", "attribute" or "call"
-    path: str
-    line: int
-    shape: Shape = Shape()
 
 
 @dataclass
@@ -155,7 +137,7 @@ class _Reader:
             if bound:
                 scope.bind(bound, Binding(path=target, line=node.lineno))
             if path and "import" not in doubt and not path.startswith("__future__"):
-                self.imports.append(Use("import", path, node.lineno))
+                self.imports.append(Use("import", path, alias.lineno))
 
     # --- what has names of its own ---
 
@@ -209,7 +191,7 @@ class _Reader:
             self.visit(node.value, scope, doubt)
         else:
             if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-                self.unreadable |= _is_namespace(node)
+                self._namespace(node.value, scope)
             if isinstance(node, ast.Call):
                 self._call(node, scope, doubt)
             self._children(node, scope, doubt)
@@ -239,10 +221,21 @@ class _Reader:
                 self.changed.append((node.args[0], scope))
         elif name in _NAMING:
             self.names.stored |= set(said[:1])
-        elif name == "exec" or (name in ("update", "setdefault") and _is_namespace(node.func)):
-            self.unreadable = True
+        elif name in ("update", "setdefault") and isinstance(node.func, ast.Attribute):
+            self._namespace(node.func.value, scope)
+        self.unreadable |= name == "exec"
         if "call" not in doubt and not (self.again and ast.dump(node.func) in self.again):
             self.places.append(_Place(node.func, scope, "call", node))
+
+    def _namespace(self, node: ast.expr, scope: Scope) -> None:
+        """What is set by a name in a text: `globals()[name] = …`, `vars(module).update(…)`, `sys.modules[name] = …`"""
+        if isinstance(node, ast.Call):
+            maker = getattr(node.func, "id", "")
+            self.unreadable |= maker in ("globals", "locals") or (maker == "vars" and not node.args)
+            if maker == "vars":
+                self.changed += [(argument, scope) for argument in node.args]
+        elif isinstance(node, ast.Attribute) and node.attr in ("__dict__", "modules"):
+            self.changed.append((node.value, scope))
 
     # --- the answer ---
 
@@ -263,18 +256,8 @@ class _Reader:
         if path == "functools.partial" and call.args:
             made = self.names.path(call.args[0], place.scope)
             if made:
-                yield Use("call", made, call.lineno, _shape(call.args[1:], call.keywords, partial=True))
-        yield Use("call", path, call.lineno, _shape(call.args, call.keywords))
-
-
-def _is_namespace(node: ast.AST) -> bool:
-    """`globals()[name] = …`, `vars(module).update(…)`, `sys.modules[name] = …`"""
-    owner = getattr(node, "value", None)
-    called = owner.func if isinstance(owner, ast.Call) else None
-    return getattr(called, "id", "") in ("globals", "vars", "locals") or getattr(owner, "attr", "") in (
-        "modules",
-        "__dict__",
-    )
+                yield Use("call", made, call.lineno, shape_of(call.args[1:], call.keywords, partial=True))
+        yield Use("call", path, call.lineno, shape_of(call.args, call.keywords))
 
 
 def _is_self(node: ast.expr) -> bool:
@@ -283,12 +266,6 @@ def _is_self(node: ast.expr) -> bool:
 
 def _line(node: ast.expr) -> int:
     return getattr(node, "end_lineno", None) or node.lineno
-
-
-def _shape(arguments: list[ast.expr], keywords: list[ast.keyword], partial: bool = False) -> Shape:
-    plain = [argument for argument in arguments if not isinstance(argument, ast.Starred)]
-    named = tuple(keyword.arg for keyword in keywords if keyword.arg)
-    return Shape(len(plain), named, len(plain) < len(arguments), len(named) < len(keywords), partial)
 
 
 def uses(tree: ast.Module) -> list[Use]:

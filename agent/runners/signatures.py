@@ -3,14 +3,17 @@
 To look is to import, and to import is to run code: the libraries are the user's own, but which of them is imported is the
 coder's choice. So the process stands behind the same walls as a run, without network, with a home of its own. Python's
 isolated mode keeps the study's folder off its path: an editable `torch.py` is not imported. GPUs are hidden from it.
-No answer (no sandbox, no time, a crash) is no answer about anything, and never held against the coder.
+No answer (no sandbox, no time, a crash) is no answer about anything, and never held against the coder. Libraries are
+asked one after the other; what was said before one hangs or ends the process counts.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -46,7 +49,8 @@ def ask(
     tier = tiers.choose(wanted, held=False)
     if not isinstance(tier, tiers.Tier):
         return None
-    question = json.dumps({"names": sorted(names), **open_names.to_json()})
+    groups = _by_library(names)
+    question = json.dumps({"names": groups, **open_names.to_json()})
     with tempfile.TemporaryDirectory(prefix="ai-scientist-signatures-", ignore_cleanup_errors=True) as folder:
         attempt = Path(folder).resolve()
         for own in (sandbox.HOME_FOLDER, sandbox.TEMPORARY_FOLDER):
@@ -54,10 +58,18 @@ def ask(
         command = Command("signatures", (*prefix, "-I", "-c", QUESTION), reach=Reach(readable=tuple(folders)))
         job = Job((command,), "/", dict(_OFFLINE), sandbox=tier.name, limits=Limits())
         made = sandbox.prepare(command, job, attempt, os.environ, "", tier.name)
-        return _answers(_said(made, question, patience, pulse)) if isinstance(made, Prepared) else None
+        if not isinstance(made, Prepared):
+            return None
+        return _answers(*_said(made, question, patience, pulse), groups)
 
 
-def _said(made: Prepared, question: str, patience: float, pulse: Callable[[], None]) -> str:
+def _by_library(names: Iterable[str]) -> list[list[str]]:
+    key = re.compile(r"\w*")
+    return [list(group) for _, group in itertools.groupby(sorted(names), lambda name: key.match(name)[0])]  # type: ignore[index]
+
+
+def _said(made: Prepared, question: str, patience: float, pulse: Callable[[], None]) -> tuple[str, bool]:
+    """What the process said, and whether it ended by itself."""
     with descriptors(made) as (argv, inherited):
         try:
             process = subprocess.Popen(
@@ -65,7 +77,7 @@ def _said(made: Prepared, question: str, patience: float, pulse: Callable[[], No
                 text=True, encoding="utf-8", errors="replace", pass_fds=inherited, start_new_session=True,
             )  # fmt: skip
         except OSError:
-            return ""
+            return "", False
     with process:
         try:
             return _awaited(process, question, patience, pulse)
@@ -74,23 +86,32 @@ def _said(made: Prepared, question: str, patience: float, pulse: Callable[[], No
                 os.killpg(process.pid, signal.SIGKILL)  # whatever a library has started goes with it
 
 
-def _awaited(process: subprocess.Popen[str], question: str, patience: float, pulse: Callable[[], None]) -> str:
+def _awaited(
+    process: subprocess.Popen[str], question: str, patience: float, pulse: Callable[[], None]
+) -> tuple[str, bool]:
     end, sent = time.monotonic() + patience, False
     while (left := end - time.monotonic()) > 0:
         pulse()
         try:
-            return process.communicate(None if sent else question, timeout=min(_BEAT, left))[0]
+            return process.communicate(None if sent else question, timeout=min(_BEAT, left))[0], True
         except subprocess.TimeoutExpired:
             sent = True
-    return ""
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.communicate()[0], False
 
 
-def _answers(said: str) -> dict[str, Any] | None:
+def _answers(said: str, ended: bool, groups: list[list[str]]) -> dict[str, Any] | None:
+    """What was said in whole lines. The library at which the process ended by itself is not worth another try."""
+    told: dict[str, Any] = {}
+    heard = 0
     for line in said.splitlines():
         if line.startswith(MARK):
             try:
-                told = json.loads(line[len(MARK) :])
-            except ValueError:
-                return None
-            return told if isinstance(told, dict) else None
-    return None
+                told |= json.loads(line[len(MARK) :])
+            except (ValueError, TypeError):
+                break  # the end of it is missing
+            heard += 1
+    if ended and 0 < heard <= len(groups):
+        told |= {name: {"is": "unknown"} for name in groups[heard - 1]}
+    return told if heard else None

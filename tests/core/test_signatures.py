@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from agent.core.frozen_api import answers
 from agent.core.known import Missing, Parameter, Pool, Signature, There, Unknown, answer, chosen, pool_key
+from agent.core.shapes import Shape
 from agent.core.signatures import findings, misfits, wanted
-from agent.core.uses import Shape, uses
+from agent.core.uses import uses
 
 ADAM = Signature((Parameter("params", required=True), Parameter("lr"), Parameter("betas")))
 LOAD = Signature(
@@ -25,7 +26,7 @@ KNOWN = {
     "lib.Adam().set_lr": Missing("lib.Adam", "set_lr", ("step",)),
     "lib.load": There(LOAD),
     "lib.load().go": Missing("lib.Loaded", "go"),
-    "torch.npu": Missing("torch", "npu"),
+    "torch.npu.is_available": Missing("torch", "npu"),
     "lib.lion": Missing("lib", "lion", ("line", "link")),
     "lib.sub": There(),
     pool_key("formats"): Pool(frozenset({"sep", "columns", "trust_remote_code"})),
@@ -40,6 +41,8 @@ def said(text, before="", known=KNOWN):
 SAID = {
     "a name of the class, which its methods do not see": ("import lib\nclass C:\n    lib = 3\n    def f(self):\n        lib.lion()\n", ["line 5"]),
     "no code from the hub": ("import lib\nlib.load('a', trust_remote_code=False).go()\n", ["`lib.Loaded` has no `go`"]),
+    "own attributes by force": ("import lib\nclass C:\n    def f(self, d):\n        self.__dict__.update(d)\n        lib.lion()\n", ["`lion`"]),
+    "settings by force": ("import lib\ndef f(args, d):\n    vars(args).update(d)\n    lib.lion()\n", ["`lion`"]),
     "a condition that is itself wrong": ("import lib\nif lib.lion():\n    version = 3\n", ["`lion`"]),
     "an argument that is not there": ("import lib\nlib.Adam(p, rate=3)\n", ["line 2", "`lib.Adam(p, rate=3)`", "no argument `rate`", "lr=…"]),
     "a name that is nearly right": ("import lib\nlib.Adam(p, beta=3)\n", ['did you mean "betas"?']),
@@ -56,8 +59,11 @@ SAID = {
     "a call on a call": ("import lib\nlib.Adam(1).set_lr(2)\n", ["`set_lr`"]),
     "a name of a module": ("import lib\nlib.lion()\n", ["`lib` has no `lion`", "line"]),
     "an import": ("from lib import lion\n", ["`lib` has no `lion`"]),
+    "an import over several lines": ("from lib import (\n    Adam,\n    lion,\n)\n", ["line 3", "`lion,`"]),
+    "a chain over several lines": ("import lib\n(lib\n .lion\n ())\n", ["line 3"]),
     "an import in a function": ("def f():\n    from lib import lion\n", ["line 2"]),
     "an argument of an open function": ("import lib\nlib.load('a', timeout=3)\n", ["`lib.load` takes no argument `timeout`"]),
+    "what only the other function knows": ("import lib\nlib.load('a', column=3)\n", ['no argument `column` (did you mean "columns"?)']),
     "a partial": ("import functools, lib\nf = functools.partial(lib.Adam, decay=1)\n", ["`decay`"]),
     "through a name": ("import lib\nmake = lib.Adam\nmake(1, decay=1)\n", ["`decay`"]),
     "in a try that only retries": ("import lib\ntry:\n    lib.load('a', timeout=3)\nexcept Exception:\n    print('again')\n", ["`timeout`"]),
@@ -97,6 +103,9 @@ SILENT = {
     "annotations": "import lib\ndef f(x: lib.lion) -> lib.lion:\n    y: lib.lion = 3\n",
     "a later star": "from lib import Adam\nfrom mine import *\nAdam(foo=3)\n",
     "exec": "import lib\nexec('x')\nlib.lion()\n",
+    "attributes of a module by force": "import lib\nvars(lib)['lion'] = 3\nlib.lion()\n",
+    "attributes of a module by force, again": "import lib\nlib.__dict__.update(x)\nlib.lion()\n",
+    "modules by force": "import lib, sys\nsys.modules['lib'] = 3\nlib.lion()\n",
     "names by force": "import lib\nglobals()['lib'] = 3\nlib.lion()\n",
     "attributes by force": "import lib\nfor n in ns:\n    setattr(lib, n, 3)\nlib.lion()\n",
     "for type checkers": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lib import lion\n",
@@ -211,6 +220,12 @@ def test_a_call_with_stars_is_refused_only_if_no_contents_of_them_could_work(
 )
 def test_answers_that_are_broken_are_no_answers(data):
     assert isinstance(answer(data), (Unknown, Missing, There, Pool))
+
+
+def test_a_decorator_that_knows_other_names_may_fill_what_is_needed():
+    signature = Signature((Parameter("color", required=True),), also=frozenset({"colour"}))
+    assert list(misfits(Shape(0, ("colour",)), signature, {})) == []
+    assert [about for about, _ in misfits(Shape(0, ("colors",)), signature, {})] == ["colors"]
 
 
 def test_of_what_is_kept_only_what_is_needed_is_read():

@@ -209,8 +209,9 @@ def test_submodules_that_nobody_imported_are_there_and_others_of_the_package_are
     assert isinstance(known.answer(main.told("xml.dom.maxidom", open_names.to_json())), Missing)
 
 
-def test_what_a_module_of_c_lacks_may_be_in_another_build(library):
+def test_what_a_module_of_c_lacks_may_be_in_another_build(library, monkeypatch):
     library._native = types.ModuleType("invented_library._native")
+    monkeypatch.setitem(sys.modules, "invented_library._native", library._native)
     assert isinstance(told("_native.nothing"), Unknown)
 
 
@@ -274,7 +275,8 @@ def test_what_an_editable_file_is_called_is_not_imported(tmp_path, monkeypatch):
 
 def test_the_interpreter_is_started_in_isolation():
     echo = f"""echo '{MARK}{{"flag": "'$1'", "folder": "'$(pwd)'"}}'"""
-    assert ask(("/bin/sh", "-c", echo, "sh"), ["json"], wanted="none") == {"flag": "-I", "folder": "/"}
+    found = ask(("/bin/sh", "-c", echo, "sh"), ["json"], wanted="none")
+    assert found is not None and (found["flag"], found["folder"]) == ("-I", "/")
 
 
 def test_keys_of_the_environment_do_not_reach_the_process(tmp_path, monkeypatch):
@@ -293,6 +295,24 @@ def test_a_library_that_prints_when_it_is_imported_does_not_disturb():
 @pytest.mark.parametrize("prefix", [("/bin/false",), ("/no/such/python",), ("/bin/echo", "ai-scientist-signatures:{")])
 def test_no_answer_is_no_answer(prefix):
     assert ask(prefix, ["json"], wanted="none") is None
+
+
+def test_a_library_that_ends_the_process_takes_no_other_answers_with_it():
+    """What came before it is known; itself is not asked again; what comes after it is another question."""
+    ending = (
+        "/bin/sh",
+        "-c",
+        f'head -c 10 > /dev/null; echo \'{MARK}{{}}\'; echo \'{MARK}{{"ast.x": {{"is": "missing"}}}}\'; exit 11',
+    )
+    found = ask(ending, ["ast.x", "bad.a", "bad.b().c", "csv.y"], wanted="none")
+    assert found == {"ast.x": {"is": "missing"}, "bad.a": {"is": "unknown"}, "bad.b().c": {"is": "unknown"}}
+
+
+def test_a_library_that_hangs_is_asked_again_another_time():
+    hanging = ("/bin/sh", "-c", f'echo \'{MARK}{{}}\'; echo \'{MARK}{{"ast.x": {{"is": "missing"}}}}\'; sleep 60')
+    assert ask(hanging, ["ast.x", "bad.a"], wanted="none", patience=0.7) == {"ast.x": {"is": "missing"}}
+    half = ("/bin/sh", "-c", f"echo '{MARK}{{}}'; echo '{MARK}{{\"ast.x\": '; sleep 60")
+    assert ask(half, ["ast.x", "bad.a"], wanted="none", patience=0.7) == {}
 
 
 def test_an_unknown_sandbox_is_no_reason_to_do_without():
@@ -352,5 +372,5 @@ def test_the_interpreter_is_asked_behind_the_walls_of_a_run(tier, tmp_path):
     assert answered is not None and answered["statistics.softmax"]["is"] == "missing"
     (tmp_path / "secret").write_text("secret")
     spy = f"""echo '{MARK}{{"seen": "'$(cat {tmp_path}/secret; echo x > {tmp_path}/written; echo done)'"}}'"""
-    assert ask(("/bin/sh", "-c", spy), ["json"], folders, tier) == {"seen": "done"}
-    assert ask(("/bin/sh", "-c", spy), ["json"], folders, "none") == {"seen": "secretdone"}
+    assert ask(("/bin/sh", "-c", spy), ["json"], folders, tier)["seen"] == "done"
+    assert ask(("/bin/sh", "-c", spy), ["json"], folders, "none")["seen"] == "secretdone"

@@ -3,8 +3,9 @@
 It is sent as text (`-c`), for the interpreter may stand in a container, or may not see this program's files. Here the
 modules are ordinary ones; there `PROGRAM` makes them from their texts, in this order, and calls `main`.
 
-In: JSON on stdin, {"names": [paths], "pools": …, "open": …} (core/open_names.py). Out: one line of JSON behind MARK, path →
-{"is": "missing" | "there" | "unknown", …} as core/known.py reads it. Whatever goes wrong with a name makes it unknown.
+In: JSON on stdin, {"names": [[paths of a library], …], "pools": …, "open": …} (core/open_names.py). Out: a line of JSON
+behind MARK for each library, path → {"is": "missing" | "there" | "unknown", …} as core/known.py reads it. Whatever goes
+wrong with a name makes it unknown.
 """
 
 from __future__ import annotations

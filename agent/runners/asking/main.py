@@ -38,17 +38,23 @@ def told(path: str, tables: Any) -> Any:
         return {"is": "there", "call": None}
 
 
+def group(names: Any, tables: Any) -> Any:
+    """The answers about the names of one library, and the pools that they point to."""
+    answers = {path: told(path, tables) for path in names}
+    pools: Any = {(answer.get("call") or {}).get("pool") for answer in answers.values()} - {None, ""}
+    for pool in pools:
+        try:
+            gathered = pool_of(tables["pools"][pool])
+        except Exception:  # noqa: BLE001
+            gathered = None
+        answers["pool " + pool] = {"is": "pool", "names": gathered} if gathered else UNKNOWN
+    return answers
+
+
 def main() -> None:
     answers_to = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # libraries may print
     tables = json.load(sys.stdin)
-    answers = {path: told(path, tables) for path in tables["names"]}
-    pools: Any = {(answer.get("call") or {}).get("pool") for answer in answers.values()} - {None, ""}
-    for pool in pools:
-        try:
-            names = pool_of(tables["pools"][pool])
-        except Exception:  # noqa: BLE001
-            names = None
-        answers["pool " + pool] = {"is": "pool", "names": names} if names else UNKNOWN
-    answers_to.write("\n" + MARK + json.dumps(answers) + "\n")
-    answers_to.flush()
+    for names in [[], *tables["names"]]:  # the first line says that the interpreter works
+        answers_to.write("\n" + MARK + json.dumps(group(names, tables)) + "\n")
+        answers_to.flush()  # a later library may hang, or end the process
