@@ -149,3 +149,44 @@ def test_an_experiment_that_uses_too_much_is_told_how_much_it_may(tmp_path, tier
     first = world.state_of(root).runs["run_1"].attempts[0]
     assert (first.blame, first.outcome["ending"]) == ("resource", "limit")
     assert "204.8 MB are allowed" in model.prompts[1].request
+
+
+SCORES = """
+import json, os, sys
+out = sys.argv[1].split("=")[1]
+rate = float(open(os.path.join(out, "rate.txt")).read())
+seeds = [int(word) for word in os.environ["AI_SCIENTIST_SEEDS"].split(",")]
+values = {"test_mse": [10 / rate + len(open("harness/heldout/points.txt").read()) + seed % 3 / 10 for seed in seeds], "slope_error": [1.0 for _ in seeds]}
+means = {name: sum(v) / len(v) for name, v in values.items()}
+json.dump({"fit": {"means": means, "values": values, "n": len(seeds), "seeds": seeds}}, open(os.path.join(out, "final_info.json"), "w"))
+"""
+
+
+def test_fresh_seeds_are_measured_in_the_same_sandbox_and_the_sealed_files_of_the_copy_are_hidden_too(tmp_path, tier):
+    toy = sealed_template(tmp_path)
+    tries = TRIES.replace(
+        'with open(os.path.join(out, "final_info.json")',
+        'with open(os.path.join(out, "rate.txt"), "w") as file:\n    file.write(str(RATE))\nwith open(os.path.join(out, "final_info.json")',
+    )
+    (toy / "experiment.py").write_text(tries.replace("told = []", "RATE = 1\ntold = []").replace('\nRATE = 1\n"""', ""))
+    (toy / "experiment.py").write_text((toy / "experiment.py").read_text().rsplit("RATE = 1", 1)[0])
+    (toy / "harness/evaluate.py").write_text(SCORES)
+    model = Script(
+        world.edits("Try 2.\n" + world.block("RATE = 1", "RATE = 2")) | {("notes", "run_1", 1): world.notes("run_1")}
+    )
+    root, settings = world.start(
+        tmp_path,
+        folder=toy,
+        max_runs=1,
+        executor="local",
+        sandbox=tier,
+        idea={"Name": "x", "Title": "X", "Experiment": "x"},
+    )
+    assert world.go(root, model, settings).exit_code == 0
+    assert world.state_of(root).runs["run_1"].comparison["verdict"] == "better"
+    for run in ("run_0", "run_1"):
+        told = (root / run / "confirm" / "saved.txt").read_text().splitlines()
+        assert told[0] == "harness/heldout/points.txt refused"
+        got_through = [line for line in told if line.endswith("written") or " read " in line]
+        assert set(got_through) <= {"../beside written"}, told  # in bubblewrap a file that only the job ever sees
+    assert not list(root.rglob("beside"))
