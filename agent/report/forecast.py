@@ -14,7 +14,7 @@ from agent.core.template import Profile
 from agent.core.text import duration, plural
 
 _CALLS_A_RUN = 1.5
-_ATTEMPTS_A_RUN = 1.3
+_JOBS_A_RUN = 1.6  # 1.3 attempts, and one in three is measured on fresh seeds
 _REPLY = 1_200  # tokens
 _FRAME = 8_000  # characters of rules, idea, results and notes around the files
 _CHARACTERS = 3.2  # a token, for code
@@ -50,11 +50,11 @@ def forecast(
     job_seconds: float | None,
 ) -> Forecast:
     """`characters`: of the files that each prompt shows. `price`: free is a price of nothing."""
-    jobs = baselines + settings.max_runs * settings.attempts_per_run
+    jobs = baselines + 1 + settings.max_runs * (settings.attempts_per_run + 1)  # fresh seeds of each run and the baseline
     longest = jobs * profile.timeout
     if settings.max_time is not None:
         longest = min(longest, settings.max_time)
-    guessed = None if job_seconds is None else (baselines + settings.max_runs * _ATTEMPTS_A_RUN) * job_seconds
+    guessed = None if job_seconds is None else (baselines + settings.max_runs * _JOBS_A_RUN) * job_seconds
     calls = settings.max_runs * _CALLS_A_RUN + 1 if settings.max_runs else 0
     prompt = (characters + _FRAME) / _CHARACTERS
     usage = {"prompt_tokens": int(calls * prompt), "completion_tokens": int(calls * _REPLY)}

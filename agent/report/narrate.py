@@ -104,7 +104,8 @@ def _smoke_passed(event: e.SmokePassed, state: State, template: Template) -> Lin
 
 def _launched(event: e.RunLaunched, state: State, template: Template) -> Line:
     seeds = f"{len(event.seeds)} seeds" if len(event.seeds) > 1 else "1 seed"
-    attempt = f", attempt {event.attempt}" if event.attempt > 1 else ""
+    tries = sum(one.purpose == event.purpose for one in state.runs[event.run].attempts)
+    attempt = f", attempt {tries}" if tries > 1 else ""
     words = {"smoke": "smoke run started", "confirm": "fresh seeds started", "replicate": "more seeds started"}
     what = words.get(event.purpose, "started")
     return "quiet", f"{event.run}  {what} ({seeds}{attempt})"

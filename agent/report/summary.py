@@ -114,8 +114,9 @@ def _verdicts(state: State) -> str:
     if not count:
         return ""
     fresh = [run.name for run in state.good if run.comparison and run.comparison["stage"] == "confirmed"]
+    rest = "; the others are exploratory" if len(fresh) < sum(count.values()) else ""
     tested = (
-        f"tested on fresh seeds: {', '.join(fresh)}; the others are exploratory"
+        f"tested on fresh seeds: {', '.join(fresh)}{rest}"
         if fresh
         else "all exploratory: none was tested on fresh seeds"
     )

@@ -198,7 +198,7 @@ def test_a_classic_template_of_one_seed_has_no_verdict_better_and_says_why(tmp_p
 
 
 def test_a_person_may_amend_the_plan_with_a_reason_and_all_runs_are_judged_anew(tmp_path, capsys):
-    root, model, _ = study(tmp_path, rate(0.0005, 0.02), rate(0.02, 0.0005))
+    root, model, _ = study(tmp_path, rate(0.0005, 0.02), rate(0.02, 0.0006))
     assert told_of(root, "run_1")["verdict"] == "better"
     assert main(["amend", str(root), "min_effect=50", "--because", "smaller ones mean nothing here"]) == 0
     stop = world.go(root, model)
