@@ -70,35 +70,36 @@ def _by_library(names: Iterable[str]) -> list[list[str]]:
 
 def _said(made: Prepared, question: str, patience: float, pulse: Callable[[], None]) -> tuple[str, bool]:
     """What the process said, and whether it ended by itself."""
-    with descriptors(made) as (argv, inherited):
+    with descriptors(made) as (argv, inherited), tempfile.TemporaryFile() as asked:
+        asked.write(question.encode())  # a file, for a pipe that is full would have to be fed while we wait
+        asked.seek(0)
         try:
             process = subprocess.Popen(
-                argv, cwd="/", env=made.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                argv, cwd="/", env=made.env, stdin=asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 text=True, encoding="utf-8", errors="replace", pass_fds=inherited, start_new_session=True,
             )  # fmt: skip
         except OSError:
             return "", False
     with process:
         try:
-            return _awaited(process, question, patience, pulse)
+            return _awaited(process, patience, pulse)
         finally:
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)  # whatever a library has started goes with it
+            _end(process)  # whatever a library has started goes with it
 
 
-def _awaited(
-    process: subprocess.Popen[str], question: str, patience: float, pulse: Callable[[], None]
-) -> tuple[str, bool]:
-    end, sent = time.monotonic() + patience, False
+def _awaited(process: subprocess.Popen[str], patience: float, pulse: Callable[[], None]) -> tuple[str, bool]:
+    end = time.monotonic() + patience
     while (left := end - time.monotonic()) > 0:
         pulse()
-        try:
-            return process.communicate(None if sent else question, timeout=min(_BEAT, left))[0], True
-        except subprocess.TimeoutExpired:
-            sent = True
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=min(_BEAT, left))[0], True
+    _end(process)
+    return process.communicate()[0], False
+
+
+def _end(process: subprocess.Popen[str]) -> None:
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
-    return process.communicate()[0], False
 
 
 def _answers(said: str, ended: bool, groups: list[list[str]]) -> dict[str, Any] | None:

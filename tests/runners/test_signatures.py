@@ -264,6 +264,13 @@ def test_many_names_are_answered_by_one_process():
     assert found["argparse.ArgumentParser().add_arguments"]["near"][0] == "add_argument"
 
 
+def test_a_question_that_is_longer_than_a_pipe_reaches_a_slow_interpreter():
+    names = [f"math.invented_function_number_{number}" for number in range(9000)]
+    slow = ("/bin/sh", "-c", 'sleep 0.7; exec "$@"', "sh", *PYTHON)
+    found = ask(slow, names, wanted="none", patience=30)
+    assert found is not None and len(found) == len(names)
+
+
 def test_what_an_editable_file_is_called_is_not_imported(tmp_path, monkeypatch):
     (tmp_path / "statistics.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     monkeypatch.chdir(tmp_path)
