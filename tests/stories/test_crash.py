@@ -172,9 +172,7 @@ def test_the_studies_that_are_crashed_have_every_kind_of_event_in_them(tmp_path)
         world.go(root, Script(STUDIES[name][1], ledger=root / ".study" / "asked"), settings)
         kinds |= {event.type for event in world.events_of(root)}
     human = {kind for kind in EVERY_KIND if kind.startswith("human.")} | {"plan.deviated"}
-    no_step_yet = {"run.compared"}
-    assert not no_step_yet & kinds  # once a step yields it, it has to be crashed, too: take it out here
-    assert set(EVERY_KIND) - human - no_step_yet <= kinds
+    assert set(EVERY_KIND) - human <= kinds
 
 
 def _end_of(root):
