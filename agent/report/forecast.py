@@ -50,7 +50,9 @@ def forecast(
     job_seconds: float | None,
 ) -> Forecast:
     """`characters`: of the files that each prompt shows. `price`: free is a price of nothing."""
-    jobs = baselines + 1 + settings.max_runs * (settings.attempts_per_run + 1)  # fresh seeds of each run and the baseline
+    jobs = (
+        baselines + 1 + settings.max_runs * (settings.attempts_per_run + 1)
+    )  # fresh seeds of each run and the baseline
     longest = jobs * profile.timeout
     if settings.max_time is not None:
         longest = min(longest, settings.max_time)
