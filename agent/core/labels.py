@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 _NAME = "labels"
+_CHANGING = ("update", "setdefault", "pop", "popitem", "clear")
 
 
 def labelled(text: str) -> tuple[str, ...] | None:
@@ -13,6 +14,8 @@ def labelled(text: str) -> tuple[str, ...] | None:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    if any(_changes(node) for top in body for node in ast.walk(top)):
+        return None
     values = [node.value for node in body if isinstance(node, (ast.Assign, ast.AnnAssign)) and _names(node)]
     if len(values) != 1 or not isinstance(values[0], ast.Dict):
         return None
@@ -20,6 +23,19 @@ def labelled(text: str) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(keys)) if len(keys) == len(values[0].keys) else None
 
 
+def _changes(node: ast.AST) -> bool:
+    """labels["run_1"] = …, labels.update(…), labels |= …: what it holds in the end is known to the program alone."""
+    if isinstance(node, ast.AugAssign):
+        return _is_it(node.target)
+    if isinstance(node, ast.Subscript):
+        return _is_it(node.value) and not isinstance(node.ctx, ast.Load)
+    return isinstance(node, ast.Attribute) and node.attr in _CHANGING and _is_it(node.value)
+
+
+def _is_it(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == _NAME
+
+
 def _names(node: ast.Assign | ast.AnnAssign) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return any(isinstance(target, ast.Name) and target.id == _NAME for target in targets)
+    return any(_is_it(target) for target in targets)

@@ -14,6 +14,7 @@ _WIDE = 30.0  # the largest of what must be shown is so many times the smallest:
 _FAR = 1.0  # what may be left out is, when it is further away than the axis is long
 _MARGIN = 0.08
 _LONGEST = 46
+_LARGEST = 1e300  # so that an axis has a length
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def _linear(spans: Sequence[Span]) -> tuple[float, float]:
     near = [s for s in spans if s[0] >= low - _FAR * length and s[1] <= high + _FAR * length]
     low, high = min([low, *(s[0] for s in near)]), max([high, *(s[1] for s in near)])
     margin = _MARGIN * _length(low, high)
-    return low - margin, high + margin
+    return max(low - margin, -_LARGEST), min(high + margin, _LARGEST)
 
 
 def _length(low: float, high: float) -> float:
