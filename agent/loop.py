@@ -18,6 +18,7 @@ A crash at any point loses at most the step under way: the next session reads th
     FreezePlan                      once the baseline is measured
     Ask → ReadReply                 prompt → reply → commit, or the reasons why not
     Aside                           plot.py or probes.py have changed: they are run, and that is no run
+    Draw                            the default figures, when the experiments are over
     CloseRun                        too many failures: said in the notes, and on to the next
     Settle                          the working tree follows the last commit
     Conclude → Stop                 notes and summary are in the study's folder
@@ -33,13 +34,14 @@ from agent.core import policy
 from agent.core.errors import StopAsked
 from agent.core.events import Event
 from agent.core.policy import Action, Stop, decide
-from agent.steps import aside, ask, close, edit, human, judge, launch, prefetch, weigh
+from agent.steps import aside, ask, close, edit, figures, human, judge, launch, prefetch, weigh
 from agent.steps.desk import Desk
 
 STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
     policy.Prefetch: prefetch.perform,
     policy.Launch: launch.launch,
     policy.Aside: aside.perform,
+    policy.Draw: figures.perform,
     policy.Await: launch.wait,
     policy.Judge: judge.judge,
     policy.Compare: weigh.perform,

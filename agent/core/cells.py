@@ -53,6 +53,12 @@ def difference(run: Run, reference: Run, identity: str, template: Template) -> s
     return ("+" if change >= 0 else "−") + number(abs(change), template.metric(identity).digits)
 
 
+def fresh_runs(state: State) -> frozenset[str]:
+    """The runs that are shown with their fresh seeds: those that were confirmed, and the reference beside them."""
+    found = {run.name for run in state.good if (said := comparison(run)) and said.stage == _CONFIRMED}
+    return frozenset({*found, *([state.reference.name] if found and state.reference else [])})
+
+
 def verdict(run: Run, identity: str = "") -> str:
     """Of a metric, or of the run as a whole; a dash if there is none. What is not comparable is so in every cell."""
     found = comparison(run)

@@ -38,6 +38,7 @@ class Settings(Strict):
     max_runs: Whole = Field(default=10, ge=0, le=1000)
     max_cost: Annotated[Annotated[Number, Field(gt=0)] | None, BeforeValidator(_or_none)] = 10.0  # dollars
     max_time: Annotated[float | None, BeforeValidator(_optional_seconds)] = None
+    default_figures: bool = True  # drawn when the experiments are over
     baseline_seeds: Whole = Field(default=0, ge=0, le=1000)  # measure baselines over at least as many
     executor: Literal["local", "inline"] = "local"
     sandbox: Literal["auto", "bwrap", "landlock", "seatbelt", "none"] = "auto"

@@ -289,13 +289,24 @@ class RunClosed(Strict):
     head: str
 
 
+class Shown(Strict):
+    """What is known of a figure. plot.py finds the results of `runs` and of no other run; which metrics it takes is not known."""
+
+    runs: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+
+
 class FiguresDrawn(Strict):
-    """plot.py was run because it has changed; `files` are all the figures that there are now."""
+    """`files` are all the figures that there are now: of plot.py, or the default ones."""
 
     type: Literal["figures.drawn"] = "figures.drawn"
+    what: Literal["plot", "default"] = "plot"
     attempt: int
     head: str
     files: tuple[str, ...]
+    shows: dict[str, Shown] = {}  # by file
+    labels: tuple[str, ...] | None = None  # runs that plot.py draws when they are there; None: all
+    left_out: tuple[str, ...] = ()  # images of plot.py with names that are the tool's
 
 
 class ProbesMeasured(Strict):
@@ -308,7 +319,7 @@ class ProbesMeasured(Strict):
 
 class SideFailed(Strict):
     type: Literal["side.failed"] = "side.failed"
-    what: Literal["plot", "probe"]
+    what: Literal["plot", "probe", "default"]
     attempt: int
     evidence: str
     feedback: str = ""  # what the coder will read; none: it was nobody's fault, and is tried again

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.core import events as e
 from agent.core.calls import Try
-from agent.core.layout import run_of_notes
+from agent.core.layout import DEFAULT, is_default_figure, run_of_notes
 from agent.core.plan import AMENDABLE
 from agent.core.prefetch import Failure
 from agent.core.state import FRESH, GOES_ON, SIDES, Attempt, Call, Run, State
@@ -48,6 +48,7 @@ def _opened(state: State, event: e.StudyOpened, at: float) -> State:
         spent=spent,
         session=at,
         held="",
+        undrawn=0,
         stopping="run" if state.stopping == "run" else "",
         unaffordable=(),
         ended=kept_end,
@@ -182,8 +183,23 @@ def _note_files(state: State, files: tuple[str, ...]) -> State:
 
 
 def _drawn(state: State, event: e.FiguresDrawn, at: float) -> State:
-    names = ", ".join(event.files) or "no figure"
-    return _side_over(replace(state, figures=event.files), "plot", f"plot.py was run and made {names}.")
+    others = {file: of for file, of in state.figures.items() if is_default_figure(file) != (event.what == "default")}
+    now = {file: event.shows.get(file, e.Shown()) for file in event.files}
+    state = replace(state, figures={**others, **now})
+    if event.what == "default":
+        return replace(state, due=state.due - {"default"}, undrawn=0, sides=(*state.sides, ("default", True)))
+    told = f"plot.py was run and made {', '.join(event.files) or 'no figure'}."
+    if event.left_out:
+        told += (
+            f" Left out: {', '.join(event.left_out)}. Names that begin with {DEFAULT} are those of the default figures."
+        )
+    return _side_over(replace(state, labels=event.labels), "plot", told)
+
+
+def _results(state: State, *runs: str) -> State:
+    """Of these runs something is new: what was drawn of them before does not show it."""
+    stale = runs and (state.labels is None or not set(runs).isdisjoint(state.labels))
+    return replace(state, due=state.due | {"default"} | ({"plot"} if stale else set()), undrawn=0)
 
 
 def _probed(state: State, event: e.ProbesMeasured, at: float) -> State:
@@ -192,7 +208,7 @@ def _probed(state: State, event: e.ProbesMeasured, at: float) -> State:
             kept = {m: v for m, v in state.runs[name].metrics.items() if not m.startswith("probes.")}
             state = _put(state, replace(state.runs[name], metrics={**kept, **found}))
     measured = sorted({metric for found in event.runs.values() for metric in found})
-    return _side_over(state, "probe", f"probes.py was run on {', '.join(event.runs)}: {', '.join(measured)}.")
+    return _side_over(_results(state), "probe", f"probes.py was run on {', '.join(event.runs)}: {', '.join(measured)}.")
 
 
 def _side_over(state: State, what: str, told: str) -> State:
@@ -200,6 +216,8 @@ def _side_over(state: State, what: str, told: str) -> State:
 
 
 def _side_failed(state: State, event: e.SideFailed, at: float) -> State:
+    if event.what == "default":
+        return replace(state, undrawn=state.undrawn + 1, sides=(*state.sides, (event.what, False)))
     if event.feedback:
         return _side_over(state, event.what, f"{SIDES[event.what]} failed: {event.evidence}\n\n{event.feedback}")
     return replace(state, sides=(*state.sides, (event.what, False)))
@@ -252,7 +270,7 @@ def _accepted(state: State, event: e.RunAccepted, at: float) -> State:
     run = state.runs.get(event.run) or _new_run(state, event.run)
     run = replace(run, status="good", head=event.head, metrics=event.metrics, seconds=event.seconds,
                   source=event.source, warnings=event.warnings, feedback="", protocol=event.protocol)  # fmt: skip
-    return _put(_run_over(state), run)
+    return _put(_run_over(_results(state, event.run)), run)
 
 
 def _compared(state: State, event: e.RunCompared, at: float) -> State:
@@ -260,7 +278,8 @@ def _compared(state: State, event: e.RunCompared, at: float) -> State:
     new = tuple(w for w in event.warnings if w not in run.warnings)
     screened = run.comparison if event.stage == "confirmed" else None
     run = replace(run, comparison=event.comparison, screened=screened, warnings=(*new, *run.warnings))
-    return _put(state, run)
+    both = (event.run, *state.baselines[:1]) if screened else ()  # now they are shown with their fresh seeds
+    return _put(_results(state, *both), run)
 
 
 def _failed(state: State, event: e.RunFailed, at: float) -> State:
@@ -297,6 +316,7 @@ def _measured(state: State, event: e.SeedsMeasured, at: float) -> State:
         run = replace(run, confirmation=event.metrics)
     else:  # judged anew, with what it has now
         run = replace(run, metrics=event.metrics, replicas=0, replicated=run.replicated + 1, comparison=None)
+        state = _results(state, event.run)
     return _put(_run_over(state), replace(run, seconds=run.seconds + event.seconds))
 
 
@@ -316,6 +336,7 @@ def _stated(state: State, event: e.PlanStated, at: float) -> State:
 
 
 def _closed(state: State, event: e.RunClosed, at: float) -> State:
+    state = _results(state)
     run = replace(state.runs[event.run], status="closed", closed=event.reason)
     waiting = state.waiting_call
     if waiting and waiting.run == event.run:  # its answer is no longer of use

@@ -65,6 +65,14 @@ class Layout:
         return self.root / "template.toml"
 
 
+FIGURES = "figures"
+DEFAULT = "default_"  # names of images that begin so are the tool's, not plot.py's
+
+
+def is_default_figure(path: str) -> bool:
+    return path.startswith(f"{FIGURES}/{DEFAULT}")
+
+
 def notes_file(run: str) -> str:
     return f"notes/{run}.txt"
 

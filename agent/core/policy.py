@@ -20,6 +20,7 @@ from agent.core.verdicts import wants_confirmation
 WRITING_TIME = 0.2  # share of --max-time that is kept for plots, notes and paper
 NOTES_TURNS = 2
 SIDES_LOST = 3  # plots and probes in a row that nobody is to blame for: then it goes on without
+DRAWN_LOST = 2  # the same for the default figures; the next session tries anew
 IDLE_RUNS = 2  # runs in a row that ended without anything to run
 COMPLETIONS_REFUSED = 1
 BY_HAND = "stopped by a person"
@@ -76,6 +77,13 @@ class Aside:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """The default figures, when the experiments are over."""
+
+    attempt: int
+
+
+@dataclass(frozen=True)
 class Await:
     run: str
 
@@ -125,6 +133,7 @@ Action = (
     | ReadReply
     | Launch
     | Aside
+    | Draw
     | Await
     | Judge
     | Compare
@@ -329,10 +338,11 @@ def _replicate(state: State, elapsed: float) -> Action | None:
 
 def _aside(state: State, elapsed: float) -> Action | None:
     run = state.current
-    if not state.due or (run and run.status == "ready") or out_of_time(state, elapsed):
+    if state.due <= {"default"} or (run and run.status == "ready") or out_of_time(state, elapsed):
         return None
     what: Literal["plot", "probe"] = "probe" if "probe" in state.due else "plot"
-    row = list(itertools.takewhile(lambda side: not side[1], reversed(state.sides)))
+    others = [side for side in reversed(state.sides) if side[0] != "default"]
+    row = list(itertools.takewhile(lambda side: not side[1], others))
     return Aside(what, len(state.sides) + 1) if len(row) < SIDES_LOST else None
 
 
@@ -369,6 +379,14 @@ def _close_reason(state: State, run: Run) -> str:
     return ""
 
 
+def _draw(state: State, elapsed: float) -> Action | None:
+    """Before the notes, which are written with the figures in view. There is something to draw once something was tried."""
+    due = "default" in state.due and state.tried and state.reference
+    if not due or not state.settings.default_figures or out_of_time(state, elapsed):
+        return None
+    return Draw(len(state.sides) + 1) if state.undrawn < DRAWN_LOST else None
+
+
 def _notes(state: State, elapsed: float) -> Action | None:
     """The last run's results always reach the notes, and the coder is asked to explain them."""
     due = [run for run in state.good if run.name not in state.noted]
@@ -396,5 +414,6 @@ RULES: tuple[Callable[[State, float], Action | None], ...] = (
     _replicate,
     _aside,
     _next_run,
+    _draw,
     _notes,
 )

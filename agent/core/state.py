@@ -100,10 +100,16 @@ class State:
     settings: Settings = field(default_factory=Settings)
     baselines: tuple[str, ...] = ()
     probes: bool = False  # the template can measure probes.py on all runs
-    due: frozenset[str] = frozenset()  # "plot", "probe": what was changed and not run since
+    due: frozenset[str] = (
+        frozenset()
+    )  # "plot", "probe": changed and not run since; "default": not drawn since results came
     sides: tuple[tuple[str, bool], ...] = ()  # plots and probes that were run: what, and whether it was anybody's fault
     told: str = ""  # what came of the last of them, for the coder
-    figures: tuple[str, ...] = ()
+    figures: dict[str, e.Shown] = field(default_factory=dict)  # by file, what each shows
+    labels: (
+        tuple[str, ...] | None
+    ) = ()  # runs that plot.py draws when they are there; None: all; before it was run: none
+    undrawn: int = 0  # how often drawing the default figures failed, in this session and since the last results
     smoke: bool = False  # each run of the coder's code is preceded by a smoke run
     prefetch: str = ""  # "FILE:FUNCTION" of the template, if it has data to fetch
     revisions: dict[str, str] | None = None  # of what was fetched; None: nothing was, or not yet

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Any
 
 from agent.core import calls, digest, prefetch
@@ -12,6 +13,8 @@ from agent.core.job import Outcome
 from agent.core.state import SIDES, State
 from agent.core.template import Template
 from agent.core.text import duration, plural, shorten
+
+_SIDES = {**SIDES, "default": "figures"}
 
 Line = tuple[str, str]  # tone (plain, good, bad, quiet), text
 
@@ -87,7 +90,9 @@ def _measured(event: e.SeedsMeasured, state: State, template: Template) -> Line:
 
 
 def _drawn(event: e.FiguresDrawn, state: State, template: Template) -> Line:
-    return "quiet", f"plot.py  {', '.join(event.files) or 'no figure'}"
+    names = (PurePosixPath(file) for file in event.files if file.endswith(".png")) if event.what == "default" else ()
+    said = ", ".join(name.stem for name in names) or ", ".join(event.files) or "no figure"
+    return "quiet", f"{_SIDES[event.what]}  {said}"
 
 
 def _probed(event: e.ProbesMeasured, state: State, template: Template) -> Line:
@@ -95,7 +100,7 @@ def _probed(event: e.ProbesMeasured, state: State, template: Template) -> Line:
 
 
 def _side_failed(event: e.SideFailed, state: State, template: Template) -> Line:
-    return "bad", f"{SIDES[event.what]}  failed: {shorten(event.evidence, 140)}"
+    return "bad", f"{_SIDES[event.what]}  failed: {shorten(event.evidence, 140)}"
 
 
 def _smoke_passed(event: e.SmokePassed, state: State, template: Template) -> Line:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ IMAGES = (".png", ".pdf")
 SMALL = Limits(memory=4096 * MiB, disk=1024 * MiB, files=20_000, processes=64, output=64 * MiB)
 PLOT_SECONDS, TEX_SECONDS = 300.0, 120.0
 _LARGEST_RESULTS = 10 * MiB
+_CURVES, _MOST_CURVES = "training*.json", 40
 _LARGEST_IMAGE, _MOST_IMAGES = 20 * MiB, 50
 # TeX's own word for "only below the working folder, and no hidden files"; its default lets it read everything.
 _PARANOID = {"openin_any": "p", "openout_any": "p", "shell_escape": "f"}
@@ -54,15 +55,24 @@ def lay_out(side: Side, content: Mapping[str, bytes]) -> None:
         path.write_bytes(data)
 
 
-def results(study: Path, runs: Iterable[str]) -> dict[str, bytes]:
-    """The results files of these runs, as plot.py finds them beside itself. What is no plain file is left out."""
-    names = [f"{run}/final_info.json" for run in runs]
-    return {name: (study / name).read_bytes() for name in names if _plain(study / name, _LARGEST_RESULTS)}
+def results(study: Path, runs: Iterable[str], fresh: Container[str] = ()) -> dict[str, bytes]:
+    """The results files of these runs and how their training went, as plot.py finds them beside itself.
+
+    Of a run in `fresh` they are those of its fresh seeds. What is no plain file is left out.
+    """
+    found: dict[str, bytes] = {}
+    for run in runs:
+        folder = study / run / "confirm" if run in fresh else study / run
+        curves = sorted(folder.glob(_CURVES))[:_MOST_CURVES] if not folder.is_symlink() else []
+        for path in (folder / "final_info.json", *curves):
+            if _plain(path, _LARGEST_RESULTS):
+                found[f"{run}/{path.name}"] = path.read_bytes()
+    return found
 
 
-def plot(side: Side) -> Job:
-    """`plot.py` in its scratch folder. Nothing of the study is in reach but what was laid out there."""
-    command = Command("plot", (*side.interpreter, "plot.py"), reach=Reach((str(side.scratch),), side.folders))
+def plot(side: Side, program: str = "plot.py") -> Job:
+    """A program in its scratch folder. Nothing of the study is in reach but what was laid out there."""
+    command = Command("plot", (*side.interpreter, program), reach=Reach((str(side.scratch),), side.folders))
     return _job(side, command, {"MPLBACKEND": "Agg"}, PLOT_SECONDS, SMALL)
 
 
