@@ -1,0 +1,1 @@
+"""From results to notes, figures and a paper: texts, prompts and jobs. Nothing is started, read or sent here."""
