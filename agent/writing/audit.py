@@ -9,38 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from agent.core.latex_text import Paper, read
 from agent.writing import claims, forms, numerals
 from agent.writing.known import Known
+from agent.writing.problem import Problem
 
 _REPORTING = re.compile(
     r"^(?:title|abstract|.*\b(?:results?|findings|conclusions?|concluding|discussion|evaluation|ablations?|limitations|summary)\b.*)$",
     re.IGNORECASE,
 )
-LISTED = ("unexplained",)  # kinds that are no errors
-
-
-@dataclass(frozen=True)
-class Problem:
-    """`what` says it in a sentence; `fix` says what would pass."""
-
-    kind: str
-    file: str
-    line: int
-    what: str
-    fix: str = ""
-
-    @property
-    def error(self) -> bool:
-        return self.kind not in LISTED
-
-    def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.what}" + (f"; {self.fix}" if self.fix else "")
-
-
 Check = Callable[[Paper, Known], Iterator[tuple[int, str, str]]]
 
 _CHECKS: dict[str, Check] = {
