@@ -3,6 +3,8 @@
     plot      plot.py with the results files, in a folder that holds nothing else; its images become figures
     probe     a program on what all runs have saved: it reads the study, without what is sealed, and writes its folder
     typeset   LaTeX, which can run programs and read and write files: here neither, but for its own folder
+    paper     the same by latexmk, with the bibliography and as often as references need
+    pages     a PDF's pages as images
 
 A side job has an attempt folder, as a run has; it works in `scratch` below it. These functions make jobs and lay out
 files; they start nothing (runners) and decide nothing (core.policy).
@@ -22,7 +24,7 @@ from agent.core.job import Command, Job, Limits, MiB, Reach
 SCRATCH = "scratch"
 IMAGES = (".png", ".pdf")
 SMALL = Limits(memory=4096 * MiB, disk=1024 * MiB, files=20_000, processes=64, output=64 * MiB)
-PLOT_SECONDS, TEX_SECONDS = 300.0, 120.0
+PLOT_SECONDS, TEX_SECONDS, PAGES_SECONDS = 300.0, 120.0, 60.0
 _LARGEST_RESULTS = 10 * MiB
 _LARGEST_IMAGE, _MOST_IMAGES = 20 * MiB, 50
 # TeX's own word for "only below the working folder, and no hidden files"; its default lets it read everything.
@@ -57,7 +59,7 @@ def lay_out(side: Side, content: Mapping[str, bytes]) -> None:
 def results(study: Path, runs: Iterable[str]) -> dict[str, bytes]:
     """The results files of these runs, as plot.py finds them beside itself. What is no plain file is left out."""
     names = [f"{run}/final_info.json" for run in runs]
-    return {name: (study / name).read_bytes() for name in names if _plain(study / name, _LARGEST_RESULTS)}
+    return {name: (study / name).read_bytes() for name in names if plain(study / name, _LARGEST_RESULTS)}
 
 
 def plot(side: Side) -> Job:
@@ -68,7 +70,7 @@ def plot(side: Side) -> Job:
 
 def images(side: Side) -> list[Path]:
     """What a plot has left, by name: plain files of sensible number and size, links never."""
-    found = [path for path in side.scratch.iterdir() if path.suffix in IMAGES and _plain(path, _LARGEST_IMAGE)]
+    found = [path for path in side.scratch.iterdir() if path.suffix in IMAGES and plain(path, _LARGEST_IMAGE)]
     return sorted(found)[:_MOST_IMAGES]
 
 
@@ -95,16 +97,45 @@ def typeset(side: Side, main: str, tex: tuple[str, ...], passes: int = 2) -> Job
     """`main` to PDF, as often as references need. `tex`: the folders of TeX (runners.tex)."""
     argv = ("pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", main)
     command = Command("typeset", argv, reach=Reach((str(side.scratch),), tex))
+    return dataclasses.replace(_tex(side, command), commands=(command,) * passes)
+
+
+def paper(side: Side, main: str, tex: tuple[str, ...]) -> Job:
+    """`main` to PDF by latexmk. It goes on after an error, so that one job reports all of them."""
+    own = ("-norc", "-pdf", "-bibtex", "-f", "-latexoption=-no-shell-escape")  # -norc: a latexmkrc is a program
+    argv = ("latexmk", *own, "-interaction=nonstopmode", "-file-line-error", main)
+    return _tex(side, Command("paper", argv, reach=Reach((str(side.scratch),), tex)))
+
+
+def _tex(side: Side, command: Command) -> Job:
     own = {name: str(side.scratch / ".texmf") for name in ("TEXMFHOME", "TEXMFVAR", "TEXMFCONFIG")}
-    job = _job(side, command, {**_PARANOID, **own}, TEX_SECONDS, SMALL)
-    return dataclasses.replace(job, commands=(command,) * passes)
+    return _job(side, command, {**_PARANOID, **own, "max_print_line": "2000"}, TEX_SECONDS, SMALL)
+
+
+def pages(side: Side, pdf: str, most: int = 40) -> Job:
+    """The pages of a PDF in the scratch folder as page-01.png …; the PDF is a stranger's, so this is a job, too."""
+    command = Command(
+        "pages",
+        (*side.interpreter, "-I", "-c", _PAGES, pdf, str(most)),
+        reach=Reach((str(side.scratch),), side.folders),
+    )
+    return _job(side, command, {}, PAGES_SECONDS, SMALL)
+
+
+_PAGES = """
+import sys
+import pypdfium2
+document = pypdfium2.PdfDocument(sys.argv[1])
+for number in range(min(len(document), int(sys.argv[2]))):
+    document[number].render(scale=110 / 72).to_pil().save(f"page-{number + 1:02d}.png")
+"""
 
 
 def _job(side: Side, command: Command, env: dict[str, str], seconds: float, limits: Limits) -> Job:
     return Job((command,), str(side.scratch), env, seconds, sandbox=side.sandbox, limits=limits)
 
 
-def _plain(path: Path, largest: int) -> bool:
+def plain(path: Path, largest: int) -> bool:
     try:
         status = os.lstat(path)
     except OSError:
