@@ -3,6 +3,8 @@
     plot      plot.py with the results files, in a folder that holds nothing else; its images become figures
     probe     a program on what all runs have saved: it reads the study, without what is sealed, and writes its folder
     typeset   LaTeX, which can run programs and read and write files: here neither, but for its own folder
+    paper     the same by latexmk, with the bibliography and as often as references need
+    pages     a PDF's pages as images
 
 A side job has an attempt folder, as a run has; it works in `scratch` below it. These functions make jobs and lay out
 files; they start nothing (runners) and decide nothing (core.policy).
@@ -22,7 +24,7 @@ from agent.core.job import Command, Job, Limits, MiB, Reach
 SCRATCH = "scratch"
 IMAGES = (".png", ".pdf")
 SMALL = Limits(memory=4096 * MiB, disk=1024 * MiB, files=20_000, processes=64, output=64 * MiB)
-PLOT_SECONDS, TEX_SECONDS = 300.0, 120.0
+PLOT_SECONDS, TEX_SECONDS, PAGES_SECONDS = 300.0, 120.0, 60.0
 _LARGEST_RESULTS = 10 * MiB
 _CURVES, _MOST_CURVES = "training*.json", 40
 _LARGEST_IMAGE, _MOST_IMAGES = 20 * MiB, 50
@@ -65,7 +67,7 @@ def results(study: Path, runs: Iterable[str], fresh: Container[str] = ()) -> dic
         folder = study / run / "confirm" if run in fresh else study / run
         curves = sorted(folder.glob(_CURVES))[:_MOST_CURVES] if not folder.is_symlink() else []
         for path in (folder / "final_info.json", *curves):
-            if _plain(path, _LARGEST_RESULTS):
+            if plain(path, _LARGEST_RESULTS):
                 found[f"{run}/{path.name}"] = path.read_bytes()
     return found
 
@@ -78,7 +80,7 @@ def plot(side: Side, program: str = "plot.py") -> Job:
 
 def images(side: Side) -> list[Path]:
     """What a plot has left, by name: plain files of sensible number and size, links never."""
-    found = [path for path in side.scratch.iterdir() if path.suffix in IMAGES and _plain(path, _LARGEST_IMAGE)]
+    found = [path for path in side.scratch.iterdir() if path.suffix in IMAGES and plain(path, _LARGEST_IMAGE)]
     return sorted(found)[:_MOST_IMAGES]
 
 
@@ -105,16 +107,45 @@ def typeset(side: Side, main: str, tex: tuple[str, ...], passes: int = 2) -> Job
     """`main` to PDF, as often as references need. `tex`: the folders of TeX (runners.tex)."""
     argv = ("pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", main)
     command = Command("typeset", argv, reach=Reach((str(side.scratch),), tex))
+    return dataclasses.replace(_tex(side, command), commands=(command,) * passes)
+
+
+def paper(side: Side, main: str, tex: tuple[str, ...]) -> Job:
+    """`main` to PDF by latexmk. It goes on after an error, so that one job reports all of them."""
+    own = ("-norc", "-pdf", "-bibtex", "-f", "-latexoption=-no-shell-escape")  # -norc: a latexmkrc is a program
+    argv = ("latexmk", *own, "-interaction=nonstopmode", "-file-line-error", main)
+    return _tex(side, Command("paper", argv, reach=Reach((str(side.scratch),), tex)))
+
+
+def _tex(side: Side, command: Command) -> Job:
     own = {name: str(side.scratch / ".texmf") for name in ("TEXMFHOME", "TEXMFVAR", "TEXMFCONFIG")}
-    job = _job(side, command, {**_PARANOID, **own}, TEX_SECONDS, SMALL)
-    return dataclasses.replace(job, commands=(command,) * passes)
+    return _job(side, command, {**_PARANOID, **own, "max_print_line": "2000"}, TEX_SECONDS, SMALL)
+
+
+def pages(side: Side, pdf: str, most: int = 40) -> Job:
+    """The pages of a PDF in the scratch folder as page-01.png …; the PDF is a stranger's, so this is a job, too."""
+    command = Command(
+        "pages",
+        (*side.interpreter, "-I", "-c", _PAGES, pdf, str(most)),
+        reach=Reach((str(side.scratch),), side.folders),
+    )
+    return _job(side, command, {}, PAGES_SECONDS, SMALL)
+
+
+_PAGES = """
+import sys
+import pypdfium2
+document = pypdfium2.PdfDocument(sys.argv[1])
+for number in range(min(len(document), int(sys.argv[2]))):
+    document[number].render(scale=110 / 72).to_pil().save(f"page-{number + 1:02d}.png")
+"""
 
 
 def _job(side: Side, command: Command, env: dict[str, str], seconds: float, limits: Limits) -> Job:
     return Job((command,), str(side.scratch), env, seconds, sandbox=side.sandbox, limits=limits)
 
 
-def _plain(path: Path, largest: int) -> bool:
+def plain(path: Path, largest: int) -> bool:
     try:
         status = os.lstat(path)
     except OSError:

@@ -1,0 +1,140 @@
+"""From a study's files to paper.pdf: audited, typeset in the sandbox, and what cannot be typeset left out visibly.
+
+    files ─▶ audit ─▶ latexmk, in a fresh folder ─▶ log ─▶ parts that fail, commented out ─▶ latexmk … ─▶ PDF ─▶ pages
+
+Bounded: ROUNDS times. Nothing of the study is changed here; what was built lies in the folder of the last round.
+Without LaTeX the same files are complete and audited, and `Built.lacking` says what to install.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.core.job import Job, Outcome
+from agent.runners import tex
+from agent.steps import side
+from agent.store import files
+from agent.writing import log, parts
+from agent.writing.audit import audit
+from agent.writing.known import Known
+from agent.writing.parts import Part
+from agent.writing.problem import Problem
+
+MAIN, BIBLIOGRAPHY, FIGURES = "paper.tex", "references.bib", "figures"
+ROUNDS = 6
+PROGRAMS = ("latexmk", "pdflatex", "bibtex")
+_LARGEST, _MOST = 20_000_000, 200
+_TEXTS = (".tex", ".bib", ".bst", ".sty", ".cls", ".bbl")
+_SAME = {"math", "brace", "symbol", "environment", "citation", "reference", "label", "figure"}  # found by LaTeX as well
+
+Run = Callable[[Path, Job], Outcome]  # writes the job into the attempt folder, starts it, waits
+
+
+@dataclass(frozen=True)
+class Built:
+    content: Mapping[str, bytes]  # what plain latexmk needs to make the same PDF
+    problems: tuple[Problem, ...]  # of the text as it was written
+    left_out: tuple[Part, ...] = ()
+    pdf: Path | None = None
+    pages: tuple[Path, ...] = ()
+    lacking: tuple[str, ...] = ()  # programs that are not installed
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.error)
+
+
+def study_files(root: Path, made: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What the paper is made of, as it lies in the study: latex/ and figures/. `made` are files that the tool writes."""
+    found: dict[str, bytes] = {}
+    for path in _below(root / "latex", _TEXTS):
+        found[path.relative_to(root / "latex").as_posix()] = path.read_bytes()
+    for path in _below(root / FIGURES, side.IMAGES):
+        found[path.relative_to(root).as_posix()] = path.read_bytes()
+    return {**found, **made}
+
+
+def _below(folder: Path, suffixes: Iterable[str]) -> list[Path]:
+    paths = sorted(folder.rglob("*")) if folder.is_dir() and not folder.is_symlink() else []
+    return [path for path in paths if path.suffix in suffixes and side.plain(path, _LARGEST)][:_MOST]
+
+
+def figures_of(content: Mapping[str, bytes]) -> list[str]:
+    return [name.removeprefix(f"{FIGURES}/") for name in content if name.endswith(side.IMAGES)]
+
+
+def keys_of(content: Mapping[str, bytes]) -> list[str]:
+    """Keys that can be cited: of all bibliographies, and of entries in the paper itself."""
+    entries = (text_of(content, name) for name in content if name.endswith(".bib"))
+    found = [key for text in entries for key in re.findall(r"^\s*@\w+\s*[{(]\s*([^,\s}]+)\s*,", text, re.MULTILINE)]
+    return found + re.findall(r"\\bibitem(?:\[[^]]*\])?\{([^}]+)\}", text_of(content, MAIN))
+
+
+def text_of(content: Mapping[str, bytes], name: str) -> str:
+    return content.get(name, b"").decode("utf-8", "replace")
+
+
+def lacking() -> tuple[str, ...]:
+    return tuple(program for program in PROGRAMS if shutil.which(program) is None)
+
+
+def build(place: side.Side, content: Mapping[str, bytes], known: Known, run: Run) -> Built:
+    """`place.attempt` is a folder that is not there yet; each job gets one of its own below it."""
+    written = text_of(content, MAIN)
+    found = audit(written, known, MAIN)
+    marked = parts.marked(written, found)
+    missing = lacking()
+    if missing:
+        return Built({**content, MAIN: marked.encode()}, found, lacking=missing)
+    folders, left_out = tex.folders(), list[Part]()
+    for number in range(1, ROUNDS + 1):
+        here = dataclasses.replace(place, attempt=place.attempt / f"round-{number}")
+        present = {**content, MAIN: marked.encode()}
+        side.lay_out(here, present)
+        outcome = run(here.attempt, side.paper(here, MAIN, folders))
+        told = _told(here, present, outcome)
+        found = _merged(found, told)
+        less, more = parts.without(marked, [one for one in told if one.kind == "latex"], MAIN)
+        if not more or number == ROUNDS:
+            break
+        left_out += more
+        marked = less
+    pdf = here.scratch / "paper.pdf"
+    built = Built(present, found, tuple(sorted(left_out, key=lambda part: part.first)), pdf if pdf.is_file() else None)
+    return dataclasses.replace(built, pages=_pages(place, here, run)) if built.pdf else built
+
+
+def _told(here: side.Side, content: Mapping[str, bytes], outcome: Outcome) -> tuple[Problem, ...]:
+    """What LaTeX and BibTeX say in this round."""
+    said, bib = (files.read_tail(here.scratch / f"paper.{kind}", 5_000_000) for kind in ("log", "blg"))
+    texts = {name: text_of(content, name) for name in content if name.endswith(_TEXTS)}
+    told = log.problems(said, bib, texts, MAIN)
+    if outcome.ok or any(problem.error for problem in told):
+        return told
+    said = (
+        outcome.detail
+        or files.read_tail(here.attempt / "stderr.log", 400).strip()
+        or f"it ended with {outcome.exit_code}"
+    )
+    return (*told, Problem("latex", MAIN, 0, f"LaTeX made no paper: {said}"))
+
+
+def _merged(before: tuple[Problem, ...], told: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Each once: what the audit has found already, LaTeX need not say again."""
+    lines = {(one.file, one.line) for one in before if one.kind in _SAME}
+    whats = {(one.file, one.what) for one in before}
+    new = [one for one in told if (one.file, one.line) not in lines and (one.file, one.what) not in whats]
+    return tuple(sorted((*before, *new), key=lambda one: (one.file != MAIN, one.file, one.line)))
+
+
+def _pages(place: side.Side, here: side.Side, run: Run) -> tuple[Path, ...]:
+    """Images of the pages; none if they cannot be made, which spoils nothing."""
+    drawing = dataclasses.replace(place, attempt=place.attempt / "pages")
+    side.lay_out(drawing, {"paper.pdf": (here.scratch / "paper.pdf").read_bytes()})
+    outcome = run(drawing.attempt, side.pages(drawing, "paper.pdf"))
+    return tuple(path for path in side.images(drawing) if path.suffix == ".png") if outcome.ok else ()
