@@ -5,12 +5,15 @@ seed, run_6 without noise, run_7 worse, run_8 screens as better, run_9 is the ba
 """
 
 import json
+from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from agent.core import events as e
 from agent.core.compare import Rules
 from agent.core.fold import fold
+from agent.core.renewed import Source
 from agent.core.result import Result, parse_result
 from agent.core.template import Template
 from agent.core.verdicts import confirmed, screened
@@ -55,8 +58,9 @@ def _stated(content: dict) -> str:
 def results(changed: dict[str, str] | None = None) -> dict[str, Result]:
     found = {name: parse_result(text) for name, text in {**texts(), **(changed or {})}.items()}
     assert all(isinstance(result, Result) for result in found.values()), found
-    return {name: Result(r.measures, r.protocol if name == "run_1" else {}, r.config, r.details, r.seeds)
-            for name, r in found.items()}  # fmt: skip
+    made = json.loads((HERE / "runs.json").read_text())
+    protocol = found["run_0"].protocol
+    return {name: replace(result, protocol=protocol) if name in made else result for name, result in found.items()}
 
 
 def state():
@@ -72,7 +76,11 @@ def events():
     known = {name: found[name] for name in ("run_0", "run_0_jumprelu")}
     for number in range(1, 10):
         name = f"run_{number}"
-        made += [h.asked(f"{number:04d}-edit", name), h.replied(f"{number:04d}-edit"), h.committed(f"{number:04d}-edit", name)]
+        made += [
+            h.asked(f"{number:04d}-edit", name),
+            h.replied(f"{number:04d}-edit"),
+            h.committed(f"{number:04d}-edit", name),
+        ]
         if name == "run_4":
             made.append(e.RunClosed(run=name, reason="it never ran", head=h.HEAD))
             continue
@@ -93,3 +101,9 @@ def _accepted(name, result):
 def _fresh(name, result):
     metrics = {metric: measure.to_json() for metric, measure in result.measures.items()}
     return e.SeedsMeasured(run=name, attempt=0, head="c" * 40, metrics=metrics, seconds=90.0)
+
+
+def sources(changed: dict[str, str] | None = None) -> dict[str, Source]:
+    written = {**texts(), **(changed or {})}
+    return {f"{folder}/final_info.json": Source(result, sha256(written[folder].encode()).hexdigest())
+            for folder, result in results(changed).items()}  # fmt: skip
