@@ -5,7 +5,8 @@ A run that was confirmed is shown with its fresh seeds, and so is the baseline b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from agent.core.comparison import BETTER, NO_EFFECT, NOT_COMPARABLE, Comparison, Difference, Estimate
 from agent.core.state import Run, State
@@ -31,12 +32,18 @@ def shown(value: Estimate | None, digits: int) -> str:
 
 
 def estimate(run: Run, identity: str) -> Estimate | None:
-    found = comparison(run)
-    confirmed = found.of(identity) if found and found.stage == _CONFIRMED else None
-    measure = run.metrics.get(identity)
-    if confirmed or not measure:
-        return confirmed.run if confirmed else None
-    return Estimate(measure["mean"], measure.get("stderr"), measure.get("n"))
+    found = confirmed(comparison(run), identity)
+    return found.run if found else measured(run.metrics, identity)
+
+
+def confirmed(found: Comparison | None, identity: str) -> Difference | None:
+    """A metric as it was compared on fresh seeds, if it was."""
+    return found.of(identity) if found and found.stage == _CONFIRMED else None
+
+
+def measured(metrics: Mapping[str, Mapping[str, Any]], identity: str) -> Estimate | None:
+    measure = metrics.get(identity)
+    return Estimate(measure["mean"], measure.get("stderr"), measure.get("n")) if measure else None
 
 
 def beside(run: Run, reference: Run, identity: str) -> Estimate | None:
@@ -61,7 +68,10 @@ def fresh_runs(state: State) -> frozenset[str]:
 
 def verdict(run: Run, identity: str = "") -> str:
     """Of a metric, or of the run as a whole; a dash if there is none. What is not comparable is so in every cell."""
-    found = comparison(run)
+    return verdict_in(comparison(run), identity)
+
+
+def verdict_in(found: Comparison | None, identity: str = "") -> str:
     if found is None:
         return NONE
     of_metric = found.of(identity) if identity else None
@@ -97,11 +107,11 @@ def best(state: State, template: Template, last: Run | None = None) -> Run | Non
     if not runs or direction == "none":
         return None
     sign = 1 if direction == "up" else -1
-    confirmed = [r for r in runs if verdict(r) == BETTER]
+    better = [r for r in runs if verdict(r) == BETTER]
 
     def gain(run: Run) -> float:
         value = estimate(run, primary)
         assert value is not None
         return sign * value.mean
 
-    return max(confirmed or runs, key=gain)
+    return max(better or runs, key=gain)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -212,3 +212,13 @@ def identical(one: Measure, other: Measure) -> bool:
 
 def _same_values(one: Measure, other: Measure) -> bool:
     return sorted(one.values) == sorted(other.values)
+
+
+def pooled(measures: Mapping[str, Measure], more: Mapping[str, Measure]) -> dict[str, Measure]:
+    """All seeds together; a metric without values for each seed stays as it was."""
+    together = {}
+    for name, old in measures.items():
+        new = more.get(name)
+        by_seed = {**old.by_seed, **new.by_seed} if new and old.by_seed and new.by_seed else {}
+        together[name] = Measure.of(list(by_seed.values()), list(by_seed)) if by_seed else old
+    return together

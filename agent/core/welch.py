@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 
@@ -31,3 +32,11 @@ def interval(
     freedom = (ours + theirs) ** 2 / (ours**2 / (n - 1) + theirs**2 / (other_n - 1))
     half = float(t.ppf(0.975, freedom)) * (ours + theirs) ** 0.5
     return mean - other_mean - half, mean - other_mean + half
+
+
+@cache
+def half_width(n: int) -> float:
+    """Standard errors on each side of a mean of n values that its 95 % interval takes."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, n - 1))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.core import events as e
+from agent.core import measures
 from agent.core.measures import Measure
 from agent.core.result import Result
 from agent.core.state import Run
@@ -102,24 +103,15 @@ def _measured(
     desk: Desk, run: Run, attempt: int, purpose: str, result: Result, seconds: float, source: str
 ) -> e.SeedsMeasured:
     name = output(run, purpose)
-    measures = result.measures if purpose == "confirm" else pooled(run, result)
+    found = result.measures if purpose == "confirm" else pooled(run, result)
     told = "fresh seeds, to confirm" if purpose == "confirm" else "more seeds"
     head = desk.commit(commit_outputs(desk, name), f"{run.name}: {told}\n")
     return e.SeedsMeasured(run=run.name, attempt=attempt, head=head, seconds=round(seconds, 3), source=source,
-                           metrics={m: v.to_json() for m, v in measures.items()})  # fmt: skip
+                           metrics={m: v.to_json() for m, v in found.items()})  # fmt: skip
 
 
 def pooled(run: Run, more: Result) -> dict[str, Measure]:
-    """All of the run's seeds together; a metric without values for each seed stays as it was."""
-    together = {}
-    for name, data in run.metrics.items():
-        old, new = Measure.from_json(data), more.measures.get(name)
-        if new and old.by_seed and new.by_seed:
-            by_seed = {**old.by_seed, **new.by_seed}
-            together[name] = Measure.of(list(by_seed.values()), list(by_seed))
-        else:
-            together[name] = old
-    return together
+    return measures.pooled({name: Measure.from_json(data) for name, data in run.metrics.items()}, more.measures)
 
 
 def results_of(desk: Desk, run: Run, attempt: Path) -> Path:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from agent.core import events as e
 from agent.core.compare import Rules
-from agent.core.measures import Measure
 from agent.core.policy import Compare
+from agent.core.renewed import as_judged
 from agent.core.result import Result, parse_result
 from agent.core.state import Run
 from agent.core.verdicts import confirmed, screened
@@ -41,11 +40,11 @@ def perform(desk: Desk, action: Compare) -> Iterator[e.Event]:
 
 
 def first_result(desk: Desk, run: Run) -> Result:
-    return _with(_file(desk, run, ""), run.metrics)
+    return as_judged(run.metrics, _file(desk, run, ""))
 
 
 def fresh_result(desk: Desk, run: Run) -> Result:
-    return _with(_file(desk, run, "confirm/"), run.confirmation)
+    return as_judged(run.confirmation, _file(desk, run, "confirm/"))
 
 
 def _file(desk: Desk, run: Run, part: str) -> Result:
@@ -55,13 +54,3 @@ def _file(desk: Desk, run: Run, part: str) -> Result:
     text = data.decode("utf-8", "replace") if data is not None else files.read_tail(desk.layout.root / name, _LONGEST)
     result = parse_result(text)
     return result if isinstance(result, Result) else Result({}, {}, {})
-
-
-def _with(result: Result, metrics: dict[str, dict[str, object]]) -> Result:
-    """The numbers of the journal, more seeds among them; per-document values are only in the file."""
-    measures = {}
-    for name, data in metrics.items():
-        measure, stated = Measure.from_json(data), result.measures.get(name)
-        measures[name] = replace(measure, documents=stated.documents) if stated else measure
-    seeds = {name.partition(".")[0]: measure.seeds for name, measure in measures.items() if measure.seeds}
-    return replace(result, measures=measures, seeds={**result.seeds, **seeds})
