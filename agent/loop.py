@@ -34,7 +34,7 @@ from agent.core import policy
 from agent.core.errors import StopAsked
 from agent.core.events import Event
 from agent.core.policy import Action, Stop, decide
-from agent.steps import aside, ask, close, edit, figures, human, judge, launch, prefetch, weigh
+from agent.steps import aside, ask, close, edit, figures, human, judge, launch, prefetch, publish, weigh
 from agent.steps.desk import Desk
 
 STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
@@ -50,6 +50,7 @@ STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
     policy.ReadReply: edit.perform,
     policy.CloseRun: close.close_run,
     policy.Settle: human.settle,
+    policy.Build: publish.perform,
     policy.Conclude: close.conclude,
 }
 

@@ -24,6 +24,7 @@ class StudyCreated(Strict):
     template_sha256: str
     baselines: tuple[str, ...]  # runs to measure first: run_0, run_0_topk …; the first listed is the one judged against
     prefetch: str = ""  # the template's: what has to be fetched before anything is paid for
+    parts: tuple[str, ...] = ()  # of the template's paper, those that can be written (core.paper)
     probes: bool = False  # the template can measure probes.py on all runs
     smoke: bool = False  # the profile has a smoke run, which precedes each run of the coder's code
 
@@ -84,7 +85,7 @@ class DataFailed(Strict):
 class CallAsked(Strict):
     type: Literal["call.asked"] = "call.asked"
     call: str
-    action: Literal["edit", "notes"]
+    action: Literal["edit", "notes", "draft", "refine", "sketch", "revise"]
     run: str
     turn: int
     model: str
@@ -325,6 +326,36 @@ class SideFailed(Strict):
     feedback: str = ""  # what the coder will read; none: it was nobody's fault, and is tried again
 
 
+class PartWritten(Strict):
+    """A part of the paper is as it was asked for, and nothing in it that must not be there was found."""
+
+    type: Literal["part.written"] = "part.written"
+    call: str
+    action: str
+    part: str
+    head: str
+
+
+class PartRejected(Strict):
+    type: Literal["part.rejected"] = "part.rejected"
+    call: str
+    action: str
+    part: str
+    problems: tuple[str, ...]
+
+
+class PaperBuilt(Strict):
+    """latex/ is complete. `pages` is 0 where no PDF came of it; `lacking` are programs that are not installed."""
+
+    type: Literal["paper.built"] = "paper.built"
+    attempt: int
+    head: str
+    pages: int = 0
+    errors: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+
+
 class HumanEdited(Strict):
     """The tree matches no state that the tool wrote. `saved` is a commit that keeps the person's version for ever."""
 
@@ -365,6 +396,7 @@ Event = (
     | CoderReplicated | PlanStated | SeedsMeasured
     | RunLaunched | SmokePassed | RunEnded | RunAccepted | RunCompared | RunFailed | RunClosed
     | FiguresDrawn | ProbesMeasured | SideFailed
+    | PartWritten | PartRejected | PaperBuilt
     | HumanEdited | HumanTook | HumanStashed | HumanNoted | HumanStopped
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ def apply(state: State, entry: e.Entry) -> State:
 def _created(state: State, event: e.StudyCreated, at: float) -> State:
     return replace(state, name=event.name, profile=event.profile, baselines=event.baselines,
                    head=event.head, previous=event.head, session=at, version=event.version,
-                   prefetch=event.prefetch, smoke=event.smoke, probes=event.probes)  # fmt: skip
+                   prefetch=event.prefetch, smoke=event.smoke, probes=event.probes, parts=event.parts)  # fmt: skip
 
 
 def _opened(state: State, event: e.StudyOpened, at: float) -> State:
@@ -349,6 +349,19 @@ def _run_over(state: State) -> State:
     return replace(state, stopping="") if state.stopping == "run" else state
 
 
+def _part_written(state: State, event: e.PartWritten, at: float) -> State:
+    state = _read(state, event.call)
+    return replace(state, written=state.written | {(event.action, event.part)}, part_problems=(), unbuilt=True)
+
+
+def _part_rejected(state: State, event: e.PartRejected, at: float) -> State:
+    return replace(_read(state, event.call), part_problems=event.problems)
+
+
+def _built(state: State, event: e.PaperBuilt, at: float) -> State:
+    return replace(state, built=event, unbuilt=False, builds=event.attempt)
+
+
 def _human_edited(state: State, event: e.HumanEdited, at: float) -> State:
     return replace(state, edited=event)
 
@@ -400,6 +413,7 @@ _HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _run_ended,
     e.RunAccepted: _accepted, e.RunCompared: _compared, e.RunFailed: _failed, e.RunClosed: _closed,
     e.FiguresDrawn: _drawn, e.ProbesMeasured: _probed, e.SideFailed: _side_failed,
+    e.PartWritten: _part_written, e.PartRejected: _part_rejected, e.PaperBuilt: _built,
     e.HumanEdited: _human_edited, e.HumanTook: _human_took, e.HumanStashed: _human_stashed,
     e.HumanNoted: _human_noted, e.HumanStopped: _human_stopped,
 }  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.core import again, calls, prefetch
+from agent.core import again, calls, paper, prefetch
 from agent.core.ledger import PHASES
 from agent.core.state import FRESH, Run, State, next_call
 from agent.core.text import duration, plural
@@ -113,6 +113,13 @@ class CloseRun:
 
 
 @dataclass(frozen=True)
+class Build:
+    """Make the paper's PDF of what is written."""
+
+    attempt: int
+
+
+@dataclass(frozen=True)
 class Conclude:
     reason: str
 
@@ -139,6 +146,7 @@ Action = (
     | Compare
     | FreezePlan
     | CloseRun
+    | Build
     | Conclude
     | Stop
 )
@@ -398,6 +406,24 @@ def _notes(state: State, elapsed: float) -> Action | None:
     return Ask(next_call(state, "notes"), "notes", due[-1].name, asked + 1)
 
 
+def _write(state: State, elapsed: float) -> Action | None:
+    """The paper, part by part. A step that found no usable reply in its turns leaves what was there before."""
+    if not (state.settings.paper and state.good and state.affordable("writing")) or out_of_time(state, elapsed):
+        return None
+    drafted = {part for action, part in state.written if action == "draft"}
+    for step in paper.STEPS:
+        if step.part not in state.parts or (step.action, step.part) in state.written:
+            continue
+        turns = state.turns(step.action, step.part)
+        if turns < paper.TURNS and (step.action in ("draft", "sketch") or step.part in drafted or step.part == "title"):
+            return Ask(next_call(state, step.action), step.action, step.part, turns + 1)
+    return None
+
+
+def _build(state: State, elapsed: float) -> Action | None:
+    return Build(state.builds + 1) if state.unbuilt and not out_of_time(state, elapsed) else None
+
+
 RULES: tuple[Callable[[State, float], Action | None], ...] = (
     _human_edit,
     _settle,
@@ -416,4 +442,6 @@ RULES: tuple[Callable[[State, float], Action | None], ...] = (
     _next_run,
     _draw,
     _notes,
+    _write,
+    _build,
 )

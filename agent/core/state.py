@@ -99,6 +99,12 @@ class State:
     version: str = ""
     settings: Settings = field(default_factory=Settings)
     baselines: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()  # of the paper
+    written: frozenset[tuple[str, str]] = frozenset()  # (action, part): steps of core.paper that are done
+    part_problems: tuple[str, ...] = ()  # of the last part that was not taken
+    unbuilt: bool = False  # the paper has changed since it was built
+    builds: int = 0
+    built: e.PaperBuilt | None = None
     probes: bool = False  # the template can measure probes.py on all runs
     due: frozenset[str] = (
         frozenset()

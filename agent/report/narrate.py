@@ -34,7 +34,7 @@ def _fetch_failed(event: e.DataFailed, state: State, template: Template) -> Line
 
 
 def _asked(event: e.CallAsked, state: State, template: Template) -> Line:
-    what = f"change for {event.run}" if event.action == "edit" else "notes"
+    what = {"edit": f"change for {event.run}", "notes": "notes"}.get(event.action, f"{event.run}: {event.action}")
     turn = f" (turn {event.turn})" if event.turn > 1 else ""
     return "quiet", f"{event.call}  asking for the {what}{turn}"
 
@@ -87,6 +87,23 @@ def _measured(event: e.SeedsMeasured, state: State, template: Template) -> Line:
         "quiet",
         f"{event.run}  measured on {'fresh' if state.runs[event.run].confirmation else 'more'} seeds  {took}",
     )
+
+
+def _part_written(event: e.PartWritten, state: State, template: Template) -> Line:
+    return "plain", f"paper  {event.action} of {event.part}  [{event.head[:8]}]"
+
+
+def _part_rejected(event: e.PartRejected, state: State, template: Template) -> Line:
+    more = f" (and {len(event.problems) - 1} more)" if len(event.problems) > 1 else ""
+    return "bad", f"paper  {event.part} not taken: {shorten(event.problems[0], 120)}{more}"
+
+
+def _paper_built(event: e.PaperBuilt, state: State, template: Template) -> Line:
+    if event.lacking:
+        return "bad", f"paper  latex/ is complete; no PDF: {', '.join(event.lacking)} not installed"
+    said = plural(event.pages, "page") if event.pages else "no PDF"
+    problems = f", {plural(len(event.errors), 'problem')}" if event.errors else ""
+    return ("good" if event.pages else "bad"), f"paper  latex/paper.pdf, {said}{problems}"
 
 
 def _drawn(event: e.FiguresDrawn, state: State, template: Template) -> Line:
@@ -173,6 +190,7 @@ _TELLERS: dict[type, Callable[[Any, State, Template], Line | None]] = {
     e.BudgetReached: _budget_reached, e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base,
     e.CoderCompleted: _completed, e.CompletionRefused: _refused, e.CoderRequested: _requested,
     e.CoderReplicated: _replicated, e.PlanStated: _stated, e.SeedsMeasured: _measured, e.FiguresDrawn: _drawn,
+    e.PartWritten: _part_written, e.PartRejected: _part_rejected, e.PaperBuilt: _paper_built,
     e.ProbesMeasured: _probed, e.SideFailed: _side_failed,
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _ended,
     e.RunAccepted: _accepted, e.RunCompared: _compared, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted,

@@ -7,6 +7,7 @@ from agent.core.curve import Curve, parse_curve
 from agent.core.errors import InputProblem
 from agent.core.fold import more_seeds
 from agent.core.layout import notes_file
+from agent.core.paper import ACTIONS
 from agent.core.policy import Ask, time_left
 from agent.core.prompt import Prompt
 from agent.core.result import Result, parse_result
@@ -14,6 +15,7 @@ from agent.core.state import Run
 from agent.core.text import duration, plural, shorten
 from agent.core.triage import CODER
 from agent.llm.prompts import render
+from agent.steps import write
 from agent.steps.desk import Desk
 from agent.steps.edit import draft
 from agent.store.files import read_tail
@@ -25,6 +27,8 @@ _PLOTS = "plot.py"
 
 
 def compose(desk: Desk, action: Ask) -> Prompt:
+    if action.action in ACTIONS:
+        return write.compose(desk, action)
     texts = draft(desk, desk.state.runs.get(action.run) if action.action == "edit" else None)
     shown = tuple(sorted((name, text) for name, text in texts.items() if _is_shown(name)))
     request = _notes_request(desk, action, texts) if action.action == "notes" else _edit_request(desk, action, texts)

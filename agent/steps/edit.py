@@ -11,13 +11,14 @@ from agent.core import edits, gate
 from agent.core import events as e
 from agent.core.edits import Applied, Block
 from agent.core.errors import InputProblem
+from agent.core.paper import ACTIONS
 from agent.core.plan import hash_of
 from agent.core.policy import COMPLETIONS_REFUSED, ReadReply
 from agent.core.reply import Words, outside_blocks, without_thoughts, words
 from agent.core.state import Call, Run
 from agent.core.template import ALWAYS_EDITABLE, is_experiment
 from agent.core.text import shorten, shorten_lines
-from agent.steps import signatures, stored
+from agent.steps import signatures, stored, write
 from agent.steps.desk import Desk
 from agent.steps.papers import kept_texts
 
@@ -45,7 +46,9 @@ def perform(desk: Desk, action: ReadReply) -> Iterator[e.Event]:
     if call.action == "edit":
         yield from _said(desk, call, text)
     cut = _CUT.get(reply.finish, "")
-    if not text.strip():
+    if call.action in ACTIONS:
+        yield write.read(desk, call, text, cut)
+    elif not text.strip():
         yield _rejected(call, [cut or _EMPTY], kept=_kept(desk, call), base=_base(desk, call))
     elif call.action == "notes":
         yield _read_notes(desk, call, text, cut)

@@ -12,6 +12,7 @@ from pathlib import Path
 from agent import __version__
 from agent.core import events as e
 from agent.core.config import Settings
+from agent.core import paper
 from agent.core.errors import InputProblem
 from agent.core.idea import Idea
 from agent.core.layout import Layout
@@ -44,6 +45,7 @@ def create(idea: Idea, loaded: LoadedTemplate, settings: Settings, now: Callable
             e.StudyCreated(name=name, version=__version__, head=head, profile=profile,
                            template_sha256=loaded.sha256, baselines=(first, *others),
                            prefetch=loaded.template.environment.prefetch,
+                           parts=_parts(loaded),
                            probes=bool(loaded.template.probe),
                            smoke=loaded.template.profile(profile)[1].smoke is not None)
         )  # fmt: skip
@@ -53,6 +55,11 @@ def create(idea: Idea, loaded: LoadedTemplate, settings: Settings, now: Callable
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return results / name
+
+
+def _parts(loaded: LoadedTemplate) -> tuple[str, ...]:
+    """What of the template's paper can be written."""
+    return tuple(paper.parts(loaded.files.get("latex/paper.tex", b"").decode("utf-8", "replace")))
 
 
 def _first_files(idea: Idea, loaded: LoadedTemplate, settings: Settings) -> dict[str, bytes]:

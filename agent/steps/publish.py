@@ -1,0 +1,53 @@
+"""Steps 20–21: the paper's PDF, of what is written: facts, audit, LaTeX. What was built is committed; the PDF lies beside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.core import events as e
+from agent.core.errors import Interrupted
+from agent.core.job import Job, Outcome
+from agent.core.policy import Build
+from agent.core.text import shorten
+from agent.steps import build, side
+from agent.steps.desk import Desk
+from agent.steps.jobs import outcome_of
+from agent.steps.papers import FACTS, kept_texts
+from agent.steps.write import known
+from agent.store.sweep import sweep
+
+PDF = "latex/paper.pdf"
+_MOST, _LONGEST = 50, 300
+
+
+def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
+    attempt = desk.layout.attempt("paper", action.attempt).resolve()
+    shutil.rmtree(attempt, ignore_errors=True)  # what a killed session has begun; its jobs are dead with their launchers
+    here = side.Side(attempt, desk.interpreter, tuple(desk.machine.get("folders", ())), desk.state.settings.sandbox)
+    made = {name.removeprefix("latex/"): text.encode() for name, text in kept_texts(desk, desk.state).items() if name == FACTS}
+
+    def run(folder: Path, job: Job) -> Outcome:
+        outcome = outcome_of(desk, folder, "paper", lambda: job)
+        sweep(folder, os.environ)
+        if desk.interrupted():
+            raise Interrupted("interrupted")
+        return outcome
+
+    built = build.build(here, build.study_files(desk.layout.root, made), known(desk), run)
+    if built.pdf:
+        target = desk.layout.root / PDF
+        shutil.copyfile(built.pdf, target.with_suffix(".new"))
+        target.with_suffix(".new").replace(target)
+    errors = tuple(shorten(str(problem), _LONGEST) for problem in built.errors)[:_MOST]
+
+    def event(head: str) -> e.PaperBuilt:
+        return e.PaperBuilt(attempt=action.attempt, head=head, pages=len(built.pages), errors=errors,
+                            left_out=tuple(shorten(str(part), _LONGEST) for part in built.left_out), lacking=built.lacking)  # fmt: skip
+
+    texts = kept_texts(desk, desk.foresee(event(desk.state.head)))
+    known_texts = desk.workspace.read(desk.state.head, texts)
+    changed = {name: text for name, text in texts.items() if known_texts.get(name) != text.encode()}
+    yield event(desk.commit(changed, "Paper built") if changed else desk.state.head)

@@ -1,0 +1,131 @@
+"""Steps 14–18: one part of the paper at a time: what is asked, and from the reply to a commit or to what is wrong with it.
+
+A part is taken only when a program finds nothing in it that must not be in a delivered paper: numbers that are typed,
+facts, figures and citations that do not exist, claims beyond the verdict, placeholders, what LaTeX cannot read. After
+core.paper.TURNS replies what was there before stays: a draft that never came leaves its placeholder, in red.
+"""
+
+from __future__ import annotations
+
+from agent.core import events as e
+from agent.core import paper
+from agent.core.fact import Problem as NoFact
+from agent.core.policy import Ask
+from agent.core.prompt import Prompt
+from agent.core.references import references
+from agent.core.state import Call
+from agent.core.text import shorten
+from agent.llm.prompts import render
+from agent.steps import build
+from agent.steps.desk import Desk
+from agent.steps.papers import PAPER, kept_texts, known_facts
+from agent.writing import figures, prompts
+from agent.writing.audit import audit
+from agent.writing.known import Known, known_of
+
+_BEFORE = {  # what a part has to fit to, when it is drafted or refined
+    paper.ABSTRACT: (),
+    "introduction": (paper.ABSTRACT,),
+    "background": (paper.ABSTRACT,),
+    "method": (paper.ABSTRACT, "background"),
+    "setup": (paper.ABSTRACT, "method"),
+    "results": (paper.ABSTRACT, "method", "setup"),
+    "related": (paper.ABSTRACT, "method"),
+    "conclusion": (paper.ABSTRACT, "results"),
+}
+_MOST_PROBLEMS = 15
+
+
+def compose(desk: Desk, action: Ask) -> Prompt:
+    part, parts = action.run, paper.parts(text_of_paper(desk))
+    asked = {"part": prompts.NAMES[part], "purpose": prompts.PURPOSE[part]}
+    asked["problems"] = prompts.problems(desk.state.part_problems if action.turn > 1 else ())
+    if action.action == "revise":
+        request = render("revise", paper=prompts.whole(parts), **asked)
+    elif action.action == "refine":
+        before = prompts.so_far(parts, part, _BEFORE[part])
+        request = render("refine", before=before, now=parts.get(part, ""), **asked)
+    else:
+        request = render(action.action, before=prompts.so_far(parts, part, _BEFORE[part]), **asked)
+    return Prompt(action.call, action.action, part, action.turn, _stable(desk), (), request.strip())
+
+
+def _stable(desk: Desk) -> str:
+    state, template, idea = desk.state, desk.template, desk.idea
+    made = figures.figures(state, template)
+    titles = build.titles_of(build.study_files(desk.layout.root, {}))
+    return render(
+        "paper",
+        title=idea.title,
+        idea="\n\n".join([idea.experiment, *(f"## {head}\n{text}" for head, text in idea.details())]),
+        task=template.task.strip() or template.title or template.name,
+        plan=str((state.plan or {}).get("planned", "")) or "Nothing was said.",
+        runs=prompts.runs(state, template),
+        metrics=prompts.metrics(state, template),
+        values=prompts.values(state, template),
+        verdict=prompts.verdict(state),
+        figures=prompts.figures(state, {one.name: one.caption for one in made}),
+        citations="\n".join(f"- {key}: {title}" for key, title in titles.items()) or "none",
+        notes=prompts.notes(desk.editable(state.head)),
+    )
+
+
+def read(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
+    told = cut or paper.told(text, call.run)
+    if isinstance(told, str):
+        return _rejected(call, [told])
+    before = text_of_paper(desk)
+    after = before
+    for part, written in told.items():
+        after = paper.with_part(after, part, written)
+    if found := wrong(desk, after, tuple(told), known(desk)):
+        return _rejected(call, found)
+
+    def event(head: str) -> e.PartWritten:
+        return e.PartWritten(call=call.name, action=call.action, part=call.run, head=head)
+
+    foreseen = desk.foresee(event(desk.state.head))
+    texts = {**kept_texts(desk, foreseen), PAPER: after}
+    return event(desk.commit(texts, f"Paper: {call.action} {call.run}"))
+
+
+def _rejected(call: Call, problems: list[str]) -> e.PartRejected:
+    return e.PartRejected(
+        call=call.name, action=call.action, part=call.run, problems=tuple(shorten(p, 600) for p in problems[:_MOST_PROBLEMS])
+    )
+
+
+def wrong(desk: Desk, tex: str, parts: tuple[str, ...], about: Known) -> list[str]:
+    """What must not be in these parts of the paper, with the line of each, counted from the part's first."""
+    found = []
+    for part in parts:
+        span = paper.part_span(tex, part)
+        if span is None:
+            continue
+        first = paper.first_line(tex, part)
+        last = tex.count("\n", 0, span.end) + 1
+        said = [(p.line, f"{p.what}" + (f"; {p.fix}" if p.fix else "")) for p in audit(tex, about) if p.error]
+        said += _unknown_facts(desk, tex)
+        found += [f"line {line - first + 1} of {prompts.NAMES[part]}: {what}" for line, what in sorted(said) if first <= line <= last]
+    return list(dict.fromkeys(found))
+
+
+def _unknown_facts(desk: Desk, tex: str) -> list[tuple[int, str]]:
+    facts = known_facts(desk, desk.state)
+    answers = [(reference, facts.resolve(reference)) for reference in references(tex, latex=True)]
+    return [(reference.line, f"{reference.written}: {fact.said}") for reference, fact in answers if isinstance(fact, NoFact)]
+
+
+def text_of_paper(desk: Desk) -> str:
+    return desk.workspace.read(desk.state.head, [PAPER]).get(PAPER, b"").decode("utf-8", "replace")
+
+
+def known(desk: Desk) -> Known:
+    content = build.study_files(desk.layout.root, {})
+    return known_of(desk.state, desk.template, desk.idea, build.figures_of(content), build.keys_of(content), _protocol(desk))
+
+
+def _protocol(desk: Desk) -> dict[str, object]:
+    """Whatever the results say of how they came about."""
+    sources = known_facts(desk, desk.state).book.sources
+    return {path: {"protocol": s.result.protocol, "config": s.result.config} for path, s in sources.items()}
