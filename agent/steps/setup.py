@@ -60,6 +60,7 @@ def _first_files(idea: Idea, loaded: LoadedTemplate, settings: Settings) -> dict
         "idea.json": json.dumps(idea.fields, indent=2, ensure_ascii=False) + "\n",
         "config.toml": _toml(settings),
         "notes.txt": f"# Notes: {idea.title}\n\nNothing has been run yet.\n",
+        "notes.md": f"# Notes: {idea.title}\n\nNothing has been run yet.\n",
         "README.md": f"# {idea.title}\n\nNothing has been run yet.\n",
     }
     return {**loaded.files, **{name: text.encode() for name, text in made.items()}}
