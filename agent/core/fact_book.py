@@ -106,7 +106,11 @@ class Book:
             other, first = self.run(beside)
             found = None if first else cells.confirmed(self.comparisons[other.name], metric)
             return found.reference if found else None
-        return cells.measured(run.confirmation, metric) if self._any_confirmed else None
+        return cells.measured(run.confirmation, metric) if self.reads_fresh(run) else None
+
+    def reads_fresh(self, run: Run) -> bool:
+        """Whether this is the baseline and, standing alone, is read on its fresh seeds."""
+        return run is self.state.reference and self._any_confirmed
 
     @cached_property
     def _any_confirmed(self) -> bool:

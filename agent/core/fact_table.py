@@ -101,10 +101,17 @@ def _is_confirmed(book: Book, word: str) -> bool:
 def _row(book: Book, word: str, metrics: list[str], more: str, beside: str = "", fresh: bool = False) -> Row:
     """`fresh`: with nothing but its fresh seeds."""
     run, _ = book.run(word)
+    label = _label(book, run) + more
+    return Row(run, label, tuple(_cell(book, word, metric, beside, fresh) for metric in metrics), comparable(book, run))
+
+
+def _label(book: Book, run: Run) -> str:
     told = book.template.baseline_of(run.name).removeprefix("baseline").strip() if run.baseline else ""
-    comparable = cells.verdict_in(book.comparisons[run.name]) != NOT_COMPARABLE
-    label = (f"{run.name} ({told})" if told else run.name) + more
-    return Row(run, label, tuple(_cell(book, word, metric, beside, fresh) for metric in metrics), comparable)
+    return f"{run.name} ({told})" if told else run.name
+
+
+def comparable(book: Book, run: Run) -> bool:
+    return cells.verdict_in(book.comparisons[run.name]) != NOT_COMPARABLE
 
 
 def _cell(book: Book, word: str, metric: str, beside: str, fresh: bool) -> Cell:
@@ -171,8 +178,11 @@ def _markdown(cell: Cell) -> str:
 
 
 def latex(made: Table) -> str:
-    heads = [f"{latex_text(column.label)}{_LATEX_ARROWS[column.arrow]}" for column in made.columns]
-    body = [_latex_label(row) + "".join(f" & {_latex(cell)}" for cell in row.cells) for row in made.rows]
+    body = [
+        _marked_label(row.label, row.comparable) + "".join(f" & {_latex(cell)}" for cell in row.cells)
+        for row in made.rows
+    ]
+    heads = map(_latex_head, made.columns)
     width = len(made.columns) + 1
     note = rf" \multicolumn{{{width}}}{{l}}{{\footnotesize \textsuperscript{{$\dagger$}} {made.note}}}\\"
     return (
@@ -182,8 +192,23 @@ def latex(made: Table) -> str:
     )
 
 
-def _latex_label(row: Row) -> str:
-    return latex_text(row.label) + ("" if row.comparable else r"\textsuperscript{$\dagger$}")
+def latex_head(book: Book, metric: str) -> str:
+    return _latex_head(_column(metric, book.template.metric(metric)))
+
+
+def latex_label(book: Book, word: str) -> str:
+    """Of the row with the value that the run has when it stands alone."""
+    run, _ = book.run(word)
+    fresh = ", fresh seeds" if book.reads_fresh(run) else ""
+    return _marked_label(_label(book, run) + fresh, comparable(book, run))
+
+
+def _latex_head(column: Column) -> str:
+    return f"{latex_text(column.label)}{_LATEX_ARROWS[column.arrow]}"
+
+
+def _marked_label(label: str, comparable: bool) -> str:
+    return latex_text(label) + ("" if comparable else r"\textsuperscript{$\dagger$}")
 
 
 def _latex(cell: Cell) -> str:

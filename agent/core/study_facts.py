@@ -9,7 +9,7 @@ from agent.core.comparison import NO_EFFECT
 from agent.core.fact import NoSuchFact
 from agent.core.fact_text import plain_number
 from agent.core.state import State
-from agent.core.template import Template
+from agent.core.template import Profile, Template
 
 
 def _cost(state: State, template: Template) -> str:
@@ -21,13 +21,19 @@ def _cost(state: State, template: Template) -> str:
 
 def _gpu_hours(state: State, template: Template) -> str:
     """Hours of all jobs, those that failed too, times the GPUs that the profile gives to one."""
-    gpus = template.profile(state.profile)[1].limits.gpus
+    gpus = _profile(state, template).limits.gpus
     ended = [attempt.outcome for run in state.runs.values() for attempt in run.attempts if attempt.outcome]
     return plain_number(gpus * sum(outcome.get("seconds", 0.0) for outcome in ended) / 3600, 1)
 
 
+def _profile(state: State, template: Template) -> Profile:
+    if state.profile not in template.profiles:
+        raise NoSuchFact(f"template {template.name} has no profile {state.profile or 'without a name'} any more")
+    return template.profiles[state.profile]
+
+
 def _planned_seeds(part: str) -> Callable[[State, Template], str]:
-    return lambda state, template: str(getattr(template.profile(state.profile)[1].seeds, part))
+    return lambda state, template: str(getattr(_profile(state, template).seeds, part))
 
 
 def _no_effect(state: State, template: Template) -> str:

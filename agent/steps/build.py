@@ -75,6 +75,18 @@ def keys_of(content: Mapping[str, bytes]) -> list[str]:
     return found + re.findall(r"\\bibitem(?:\[[^]]*\])?\{([^}]+)\}", text_of(content, MAIN))
 
 
+def titles_of(content: Mapping[str, bytes]) -> dict[str, str]:
+    """Each key that can be cited, with its title where the entry gives one."""
+    found: dict[str, str] = {}
+    for name in (name for name in content if name.endswith(".bib")):
+        for entry in re.split(r"^(?=\s*@)", text_of(content, name), flags=re.MULTILINE):
+            key = re.match(r"\s*@\w+\s*[{(]\s*([^,\s}]+)\s*,", entry)
+            title = re.search(r"^\s*title\s*=\s*[{\"](.*?)[}\"]\s*,?\s*$", entry, re.MULTILINE | re.IGNORECASE)
+            if key:
+                found[key[1]] = re.sub(r"[{}]", "", title[1]) if title else ""
+    return found
+
+
 def text_of(content: Mapping[str, bytes], name: str) -> str:
     return content.get(name, b"").decode("utf-8", "replace")
 

@@ -1,19 +1,64 @@
-"""The texts that the tool keeps in a study and commits with what they tell about: notes.txt and README.md."""
+"""The texts that the tool keeps in a study and commits with what they tell about: notes.txt, README.md, and for people and
+LaTeX what the facts say: notes.md and, where the template has a paper, latex/facts.tex.
+
+A person who changes a results file is asked about it, as about any edit (steps.human); once it is taken, the facts in these
+texts are those of the file, and what follows from it is reckoned anew. README.md and notes.txt go on telling the journal.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
+from agent.core.facts import Facts, facts_of
+from agent.core.renewed import Source, files_of
+from agent.core.result import Result, parse_result
 from agent.core.state import State
 from agent.report import summary
 from agent.steps.desk import Desk
+from agent.store import files
+from agent.writing.facts_tex import facts_tex
+from agent.writing.notes import filled, rendered
+
+PAPER, FACTS = "latex/paper.tex", "latex/facts.tex"
+_LONGEST = 10_000_000
 
 
 def kept_texts(desk: Desk, state: State, changed: Mapping[str, str] | None = None) -> dict[str, str]:
-    """notes.txt and README.md as they will be in `state`, where `changed` editable files have their new text."""
+    """The texts as they will be in `state`, where `changed` editable files have their new text."""
     texts = {**desk.editable(desk.state.head), **(changed or {})}
     title = desk.idea.title
-    made = {"README.md": summary.readme(state, desk.template, title)}
+    facts = known_facts(desk, state)
+    made = {"README.md": summary.readme(state, desk.template, title), "notes.md": _notes(desk, facts, texts)}
     if not desk.template.may_edit("notes.txt"):
         made["notes.txt"] = summary.notes(state, desk.template, title, texts)
+    if any(path.startswith("latex/") for path in desk.workspace.tree(desk.state.head)):
+        made[FACTS] = facts_tex(facts, [(_committed(desk, PAPER) or b"").decode("utf-8", "replace")])
     return made
+
+
+def known_facts(desk: Desk, state: State) -> Facts:
+    """From the results files as committed, or, of a run that is just being accepted, as they lie in the study."""
+    sources = {}
+    for run in state.runs.values():
+        for path in files_of(run) if run.status == "good" else ():
+            data = _committed(desk, path)
+            if data is None:
+                data = files.read_tail(desk.layout.root / path, _LONGEST).encode()
+            result = parse_result(data.decode("utf-8", "replace"))
+            if isinstance(result, Result):
+                sources[path] = Source(result, hashlib.sha256(data).hexdigest())
+    return facts_of(state, desk.template, sources)
+
+
+def _notes(desk: Desk, facts: Facts, texts: Mapping[str, str]) -> str:
+    """What the coder wrote is rendered before it is put among what the tool says of the runs, which needs no source."""
+    ideas = [str(value) for value in desk.idea.fields.values()]
+    if desk.template.may_edit("notes.txt"):
+        return rendered(texts.get("notes.txt", ""), facts, ideas)
+    filled_in = {name: rendered(text, facts, ideas) for name, text in texts.items() if name.startswith("notes/")}
+    return filled(summary.notes(facts.book.state, desk.template, desk.idea.title, filled_in), facts)
+
+
+def _committed(desk: Desk, path: str) -> bytes | None:
+    return desk.workspace.read(desk.state.head, [path]).get(path)

@@ -25,9 +25,15 @@ _MOST, _LONGEST = 50, 300
 
 def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
     attempt = desk.layout.attempt("paper", action.attempt).resolve()
-    shutil.rmtree(attempt, ignore_errors=True)  # what a killed session has begun; its jobs are dead with their launchers
+    shutil.rmtree(
+        attempt, ignore_errors=True
+    )  # what a killed session has begun; its jobs are dead with their launchers
     here = side.Side(attempt, desk.interpreter, tuple(desk.machine.get("folders", ())), desk.state.settings.sandbox)
-    made = {name.removeprefix("latex/"): text.encode() for name, text in kept_texts(desk, desk.state).items() if name == FACTS}
+    made = {
+        name.removeprefix("latex/"): text.encode()
+        for name, text in kept_texts(desk, desk.state).items()
+        if name == FACTS
+    }
 
     def run(folder: Path, job: Job) -> Outcome:
         outcome = outcome_of(desk, folder, "paper", lambda: job)

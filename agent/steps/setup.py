@@ -11,8 +11,8 @@ from pathlib import Path
 
 from agent import __version__
 from agent.core import events as e
-from agent.core.config import Settings
 from agent.core import paper
+from agent.core.config import Settings
 from agent.core.errors import InputProblem
 from agent.core.idea import Idea
 from agent.core.layout import Layout
@@ -67,6 +67,7 @@ def _first_files(idea: Idea, loaded: LoadedTemplate, settings: Settings) -> dict
         "idea.json": json.dumps(idea.fields, indent=2, ensure_ascii=False) + "\n",
         "config.toml": _toml(settings),
         "notes.txt": f"# Notes: {idea.title}\n\nNothing has been run yet.\n",
+        "notes.md": f"# Notes: {idea.title}\n\nNothing has been run yet.\n",
         "README.md": f"# {idea.title}\n\nNothing has been run yet.\n",
     }
     return {**loaded.files, **{name: text.encode() for name, text in made.items()}}

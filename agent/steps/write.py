@@ -91,7 +91,10 @@ def read(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
 
 def _rejected(call: Call, problems: list[str]) -> e.PartRejected:
     return e.PartRejected(
-        call=call.name, action=call.action, part=call.run, problems=tuple(shorten(p, 600) for p in problems[:_MOST_PROBLEMS])
+        call=call.name,
+        action=call.action,
+        part=call.run,
+        problems=tuple(shorten(p, 600) for p in problems[:_MOST_PROBLEMS]),
     )
 
 
@@ -106,14 +109,20 @@ def wrong(desk: Desk, tex: str, parts: tuple[str, ...], about: Known) -> list[st
         last = tex.count("\n", 0, span.end) + 1
         said = [(p.line, f"{p.what}" + (f"; {p.fix}" if p.fix else "")) for p in audit(tex, about) if p.error]
         said += _unknown_facts(desk, tex)
-        found += [f"line {line - first + 1} of {prompts.NAMES[part]}: {what}" for line, what in sorted(said) if first <= line <= last]
+        found += [
+            f"line {line - first + 1} of {prompts.NAMES[part]}: {what}"
+            for line, what in sorted(said)
+            if first <= line <= last
+        ]
     return list(dict.fromkeys(found))
 
 
 def _unknown_facts(desk: Desk, tex: str) -> list[tuple[int, str]]:
     facts = known_facts(desk, desk.state)
     answers = [(reference, facts.resolve(reference)) for reference in references(tex, latex=True)]
-    return [(reference.line, f"{reference.written}: {fact.said}") for reference, fact in answers if isinstance(fact, NoFact)]
+    return [
+        (reference.line, f"{reference.written}: {fact.said}") for reference, fact in answers if isinstance(fact, NoFact)
+    ]
 
 
 def text_of_paper(desk: Desk) -> str:
@@ -122,7 +131,9 @@ def text_of_paper(desk: Desk) -> str:
 
 def known(desk: Desk) -> Known:
     content = build.study_files(desk.layout.root, {})
-    return known_of(desk.state, desk.template, desk.idea, build.figures_of(content), build.keys_of(content), _protocol(desk))
+    return known_of(
+        desk.state, desk.template, desk.idea, build.figures_of(content), build.keys_of(content), _protocol(desk)
+    )
 
 
 def _protocol(desk: Desk) -> dict[str, object]:

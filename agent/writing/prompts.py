@@ -31,7 +31,7 @@ PURPOSE = {
     "background": "The ideas that this work descends from, and only those; it ends with a subsection, the problem setting: the notation "
     "that Method goes on with, and every assumption that is out of the ordinary.",
     "method": "What was changed and why, in the notation of the problem setting. The formulas are those of the code that ran.",
-    "setup": "Data, model, metrics, baselines and settings as they were run (\\factconf); seeds, and the rule by which a difference counts.",
+    "setup": "Data, model, metrics, baselines, settings as they were run (\\factconf); seeds, and the rule by which a difference counts.",
     "results": "Only runs that exist, against the measured baselines, with their uncertainty and verdict; a \\facttable; all figures that "
     "serve; ablations if they were run; what was fair and what was not; a subsection on limitations.",
     "related": "Other attempts at the same problem: compare and contrast, say how they differ and whether they would apply here.",
@@ -63,12 +63,17 @@ def verdict(state: State) -> str:
 
 
 def metrics(state: State, template: Template) -> str:
-    ids = cells.by_role({m for run in state.runs.values() for m in run.metrics}, template, (state.plan or {}).get("primary", ""))
+    ids = cells.by_role(
+        {m for run in state.runs.values() for m in run.metrics}, template, (state.plan or {}).get("primary", "")
+    )
     rows = []
     for identity in ids[:_MOST_METRICS]:
         metric = template.metric(identity)
         label = f" ({metric.label})" if metric.label else ""
-        rows.append(f"- {identity}{label}, {metric.role}" + (f", better {metric.direction}" if metric.direction != "none" else ""))
+        rows.append(
+            f"- {identity}{label}, {metric.role}"
+            + (f", better {metric.direction}" if metric.direction != "none" else "")
+        )
     left = len(ids) - len(rows)
     return "\n".join([*rows, *([f"- and {left} more, in the results files"] if left > 0 else [])])
 
@@ -90,7 +95,9 @@ def figures(state: State, captions: Mapping[str, str]) -> str:
     rows = []
     for name in names:
         shows = next(shown for file, shown in state.figures.items() if file.rpartition(".")[0] == name)
-        said = captions.get(name.rpartition("/")[2], "") or f"made by plot.py from {', '.join(shows.runs) or 'the runs'}"
+        said = (
+            captions.get(name.rpartition("/")[2], "") or f"made by plot.py from {', '.join(shows.runs) or 'the runs'}"
+        )
         rows.append(f"- {name}: {shorten(said, 400)}")
     return "\n".join(rows) or "none"
 
@@ -109,7 +116,11 @@ def problems(found: Sequence[str]) -> str:
 
 def so_far(parts: Mapping[str, str], part: str, wanted: Sequence[str]) -> str:
     """The parts that are written already and that this one has to fit to."""
-    told = [f"{NAMES[name]}, as it stands:\n\n{parts[name]}" for name in wanted if name != part and _written(parts.get(name, ""))]
+    told = [
+        f"{NAMES[name]}, as it stands:\n\n{parts[name]}"
+        for name in wanted
+        if name != part and _written(parts.get(name, ""))
+    ]
     return "\n\n".join(told)
 
 
