@@ -23,7 +23,8 @@ def created(baselines=("run_0",), prefetch="", smoke=False):
 
 
 def opened(reopen=False, **settings):
-    return e.StudyOpened(version="1", settings=Settings(**settings), reopen=reopen)
+    """A session that draws no default figures, unless `settings` say so: few tests are about them."""
+    return e.StudyOpened(version="1", settings=Settings(**{"default_figures": False, **settings}), reopen=reopen)
 
 
 def accepted(run, attempt=1, mean=1.0, **more):

@@ -65,7 +65,9 @@ def results(study: Path, runs: Iterable[str], fresh: Container[str] = ()) -> dic
     found: dict[str, bytes] = {}
     for run in runs:
         folder = study / run / "confirm" if run in fresh else study / run
-        curves = sorted(folder.glob(_CURVES))[:_MOST_CURVES] if not folder.is_symlink() else []
+        if folder.is_symlink() or (study / run).is_symlink():
+            continue
+        curves = sorted(folder.glob(_CURVES))[:_MOST_CURVES]
         for path in (folder / "final_info.json", *curves):
             if plain(path, _LARGEST_RESULTS):
                 found[f"{run}/{path.name}"] = path.read_bytes()

@@ -55,7 +55,11 @@ def _linear(spans: Sequence[Span]) -> tuple[float, float]:
     near = [s for s in spans if s[0] >= low - _FAR * length and s[1] <= high + _FAR * length]
     low, high = min([low, *(s[0] for s in near)]), max([high, *(s[1] for s in near)])
     margin = _MARGIN * _length(low, high)
-    return max(low - margin, -_LARGEST), min(high + margin, _LARGEST)
+    return _bounded(low - margin, 0.9 * _LARGEST), -_bounded(-high - margin, 0.9 * _LARGEST)
+
+
+def _bounded(low: float, most: float) -> float:
+    return min(max(low, -_LARGEST), most)
 
 
 def _length(low: float, high: float) -> float:

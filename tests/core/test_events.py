@@ -41,7 +41,7 @@ ONE_OF_EACH = [
     e.CoderReplicated(call="0001-edit", run="run_2", of="run_1", seeds=5),
     e.PlanStated(call="0001-edit", text="First this, then that.", sha256="0" * 64),
     e.SeedsMeasured(run="run_1", attempt=2, head=HEAD, metrics={"fit.mse": {"mean": 1.0, "stderr": 0.1, "n": 5}}),
-    e.FiguresDrawn(attempt=1, head=HEAD, files=("figures/a.png",)),
+    e.FiguresDrawn(attempt=1, head=HEAD, files=("figures/a.png",), shows={"figures/a.png": e.Shown(runs=("run_1",))}),
     e.ProbesMeasured(attempt=2, runs={"run_1": {"probes.x": {"mean": 1.0, "stderr": None, "n": 1}}}),
     e.SideFailed(what="plot", attempt=3, evidence="NameError", feedback="mend it"),
     e.HumanEdited(files=("a", "b"), saved=HEAD),

@@ -10,6 +10,7 @@ from agent.core import events as e
 from agent.core.calls import KINDS, MOST_TRIES
 from agent.core.fold import fold
 from agent.core.policy import (
+    DRAWN_LOST,
     NOTES_TURNS,
     SIDES_LOST,
     Aside,
@@ -18,6 +19,7 @@ from agent.core.policy import (
     CloseRun,
     Compare,
     Conclude,
+    Draw,
     FreezePlan,
     Judge,
     Launch,
@@ -52,6 +54,7 @@ from tests.helpers import (
 LOST_JOBS = again.KINDS["lost"].tries
 PLAN = e.PlanFrozen(plan={"primary": "fit.mse", "max_runs": 10}, sha256="0")
 START = (asked("0001-edit", "run_1"), replied("0001-edit"), committed("0001-edit", "run_1"))
+START2 = (asked("0002-edit", "run_2"), replied("0002-edit"), committed("0002-edit", "run_2"))
 JOB = (*START, launched("run_1"))
 
 
@@ -322,6 +325,79 @@ def test_plots_that_are_lost_again_and_again_are_done_without():
     assert decide(state, 0).action == "edit"
 
 
+def drawn(what="default", files=("figures/default_runs.png",), head=HEAD, **more):
+    return e.FiguresDrawn(what=what, attempt=1, head=head, files=files, **more)
+
+
+def test_default_figures_are_drawn_once_when_the_experiments_are_over_and_before_the_notes():
+    state = ready(*good_run(1), default_figures=True, max_runs=2)
+    assert decide(state, 0) == Ask("0002-edit", "edit", "run_2", 1)  # not yet
+    state = after(state, *good_run(2))
+    assert decide(state, 0) == Draw(1)
+    state = after(state, drawn())
+    assert decide(state, 0) == Ask("0003-notes", "notes", "run_2", 1)
+
+
+def test_default_figures_are_drawn_anew_when_results_have_changed_since():
+    state = after(ready(*good_run(1), default_figures=True, max_runs=1), drawn())
+    assert decide(state, 0).action == "notes"
+    closed = e.RunClosed(run="run_2", reason="it failed", head=HEAD)
+    state = after(
+        state,
+        opened(True, max_runs=2, default_figures=True),
+        *START2,
+        launched("run_2"),
+        ended("run_2"),
+        failed("run_2"),
+        closed,
+    )
+    assert decide(state, 0) == Draw(2)  # a failed run has its place in them
+
+
+def test_a_study_that_measures_nothing_but_baselines_draws_nothing():
+    assert decide(ready(default_figures=True, max_runs=0), 0) == Conclude("max_runs")
+
+
+def test_figures_that_cannot_be_drawn_stop_nothing_and_the_next_session_tries_again():
+    lost = e.SideFailed(what="default", attempt=1, evidence="killed")
+    state = ready(*good_run(1), default_figures=True, max_runs=1)
+    for number in range(1, DRAWN_LOST + 1):
+        assert decide(state, 0) == Draw(number)
+        state = after(state, lost)
+    assert decide(state, 0).action == "notes"
+    assert decide(after(state, opened(max_runs=1, default_figures=True)), 0) == Draw(DRAWN_LOST + 1)
+
+
+def test_figures_that_are_lost_do_not_count_against_plots():
+    lost = e.SideFailed(what="default", attempt=1, evidence="killed")
+    plot = committed("0001-edit", "run_1", False, ("plot.py",))
+    state = after(ready(), *[lost] * SIDES_LOST, asked("0001-edit", "run_1"), replied("0001-edit"), plot)
+    assert decide(state, 0) == Aside("plot", SIDES_LOST + 1)
+
+
+def test_out_of_time_nothing_is_drawn_any_more():
+    state = ready(*good_run(1), default_figures=True, max_runs=1, max_time="100s")
+    assert decide(state, 99) == Draw(1)
+    assert decide(state, 101) == Conclude("time")
+
+
+def test_plots_are_drawn_again_when_a_run_in_their_labels_has_new_results():
+    state = after(ready(*good_run(1)), drawn("plot", ("figures/a.png",), labels=("run_0", "run_1")))
+    assert "plot" not in after(state, *good_run(2)).due
+    confirmed = (*more("run_0", 1), *more("run_1", 2), compared("run_1", "better", "confirmed"))
+    assert decide(after(state, *confirmed), 0) == Aside("plot", 2)
+    of_all = after(state, drawn("plot", ("figures/a.png",), labels=None))
+    assert decide(after(of_all, *good_run(2)), 0) == Aside("plot", 3)
+
+
+def test_plots_and_default_figures_do_not_replace_each_other():
+    of = {"figures/a.png": e.Shown(runs=("run_1",))}
+    state = after(ready(*good_run(1)), drawn("plot", ("figures/a.png",), shows=of), drawn())
+    assert state.figures == {**of, "figures/default_runs.png": e.Shown()}
+    assert list(after(state, drawn("plot", ())).figures) == ["figures/default_runs.png"]
+    assert after(state, drawn(files=())).figures == of
+
+
 def more(run, attempt, purpose="confirm"):
     """A job that measures more seeds of a run ends well."""
     metrics = {"fit.mse": {"mean": 1.0, "stderr": 0.1, "n": 5}}
@@ -483,7 +559,7 @@ class World:
         self.people, self.troubles = people, troubles
         smoke = dice[0] % 2 == 0
         first = created(("run_0", "run_0_zero"), "harness/data.py:fetch", smoke)
-        self.state = fold(entries(first, opened(**limits)))
+        self.state = fold(entries(first, opened(**{"default_figures": True, **limits})))
         self.dice, self.thrown, self.speed, self.elapsed = dice, 0, speed, 0.0
 
     def choose(self, *choices):
@@ -521,6 +597,12 @@ class World:
             yield e.SideFailed(
                 what=action.what, attempt=action.attempt, evidence="x", feedback=what if what == "failed" else ""
             )
+
+    def draw(self, action):
+        if self.choose("drawn", "drawn", "lost") == "lost":
+            yield e.SideFailed(what="default", attempt=action.attempt, evidence="killed")
+        else:
+            yield e.FiguresDrawn(what="default", attempt=action.attempt, head=self.choose(HEAD, "7" * 40), files=())
 
     def _await(self, action):
         yield ended(action.run, self.state.runs[action.run].attempt.number)

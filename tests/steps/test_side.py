@@ -170,6 +170,37 @@ def test_a_results_file_that_is_none_is_not_laid_out(study):
     assert list(results(study, ["run_0", "run_1", "run_9"])) == ["run_1/final_info.json"]
 
 
+def test_a_plot_gets_the_curves_and_of_confirmed_runs_the_fresh_results(study):
+    for name in ("run_1/training_seed_0.json", "run_1/training.txt", "run_1/confirm/final_info.json",
+                 "run_1/confirm/training_seed_7.json", "run_0/training_seed_1.json"):  # fmt: skip
+        (study / name).parent.mkdir(exist_ok=True)
+        (study / name).write_text(f'"{name}"')
+    (study / "run_0/training_seed_2.json").symlink_to("/etc/passwd")
+    first = results(study, ["run_0", "run_1"])
+    assert list(first) == [
+        "run_0/final_info.json",
+        "run_0/training_seed_1.json",
+        "run_1/final_info.json",
+        "run_1/training_seed_0.json",
+    ]
+    fresh = results(study, ["run_0", "run_1"], {"run_1"})
+    assert fresh["run_1/final_info.json"] == b'"run_1/confirm/final_info.json"'
+    assert [name for name in fresh if name.startswith("run_1")] == [
+        "run_1/final_info.json",
+        "run_1/training_seed_7.json",
+    ]
+    assert fresh["run_0/final_info.json"] == first["run_0/final_info.json"]
+
+
+def test_curves_are_not_taken_through_a_folder_that_is_a_link(study, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("training.json", "final_info.json"):
+        (tmp_path / "elsewhere" / name).write_text("secret")
+    (study / "run_1/confirm").symlink_to(tmp_path / "elsewhere")
+    (study / "run_2").symlink_to(tmp_path / "elsewhere")
+    assert results(study, ["run_1", "run_2"], {"run_1"}) == {}
+
+
 @pytest.mark.parametrize("name", ["../outside", "/etc/x", "a/../../b"])
 def test_nothing_is_laid_out_beside_the_folder(study, name):
     with pytest.raises(ValueError, match="no name below a folder"):

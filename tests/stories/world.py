@@ -93,11 +93,13 @@ def template(folder, **changes):
 
 
 def start(place, results=None, now=time.time, folder=None, idea=None, **settings):
-    """A new study; returns its root."""
+    """A new study; returns its root. Default figures take seconds: they are drawn in the stories that are about them."""
     loaded = catalog.load_template(str(folder or TOY / "template"))
     fields = idea or json.loads((TOY / "ideas" / "iterate_averaging.json").read_text())
     results = results or place / "results"
-    settings = Settings.model_validate({"results": str(results), "executor": "inline", **settings})
+    settings = Settings.model_validate(
+        {"results": str(results), "executor": "inline", "default_figures": False, **settings}
+    )
     from agent.core.idea import parse_idea
 
     root = setup.create(parse_idea(fields, "idea"), loaded, settings, now)
