@@ -1,4 +1,4 @@
-"""Steps 20–21: the paper's PDF, of what is written: facts, audit, LaTeX. What was built is committed; the PDF lies beside."""
+"""Steps 20–21: the paper's PDF, of what is written: facts, audit, LaTeX. What was built is committed, the PDF with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agent.steps.write import known
 from agent.store.sweep import sweep
 
 PDF = "latex/paper.pdf"
-_MOST, _LONGEST = 50, 300
+_MOST, _LONGEST, _LARGEST = 50, 300, 30_000_000
 
 
 def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
@@ -43,10 +43,6 @@ def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
         return outcome
 
     built = build.build(here, build.study_files(desk.layout.root, made), known(desk), run)
-    if built.pdf:
-        target = desk.layout.root / PDF
-        shutil.copyfile(built.pdf, target.with_suffix(".new"))
-        target.with_suffix(".new").replace(target)
     errors = tuple(shorten(str(problem), _LONGEST) for problem in built.errors)[:_MOST]
 
     def event(head: str) -> e.PaperBuilt:
@@ -55,5 +51,9 @@ def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
 
     texts = kept_texts(desk, desk.foresee(event(desk.state.head)))
     known_texts = desk.workspace.read(desk.state.head, texts)
-    changed = {name: text for name, text in texts.items() if known_texts.get(name) != text.encode()}
+    changed: dict[str, str | bytes | None] = {
+        name: text for name, text in texts.items() if known_texts.get(name) != text.encode()
+    }
+    if built.pdf and built.pdf.stat().st_size <= _LARGEST:
+        changed[PDF] = built.pdf.read_bytes()
     yield event(desk.commit(changed, "Paper built") if changed else desk.state.head)
