@@ -9,25 +9,31 @@ Without LaTeX the same files are complete and audited, and `Built.lacking` says 
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from agent.core.idea import Idea
 from agent.core.job import Job, Outcome
+from agent.core.state import State
+from agent.core.template import Template
 from agent.runners import tex
 from agent.steps import side
 from agent.store import files
 from agent.writing import log, parts
 from agent.writing.audit import audit
-from agent.writing.known import Known
+from agent.writing.known import Known, known_of
 from agent.writing.parts import Part
 from agent.writing.problem import Problem
 
 MAIN, BIBLIOGRAPHY, FIGURES = "paper.tex", "references.bib", "figures"
 ROUNDS = 6
 PROGRAMS = ("latexmk", "pdflatex", "bibtex")
+DEBIAN = "latexmk texlive-latex-base texlive-latex-recommended"
 _LARGEST, _MOST = 20_000_000, 200
 _TEXTS = (".tex", ".bib", ".bst", ".sty", ".cls", ".bbl")
 _SAME = {"math", "brace", "symbol", "environment", "citation", "reference", "label", "figure"}  # found by LaTeX as well
@@ -75,6 +81,29 @@ def keys_of(content: Mapping[str, bytes]) -> list[str]:
     return found + re.findall(r"\\bibitem(?:\[[^]]*\])?\{([^}]+)\}", text_of(content, MAIN))
 
 
+def known(root: Path, state: State, template: Template, idea: Idea, content: Mapping[str, bytes]) -> Known:
+    """What the audit has to know of a study. Settings are what the results say of configuration and protocol."""
+    told = {
+        run.name: _settings(root / run.name / "final_info.json") for run in state.runs.values() if run.status == "good"
+    }
+    return known_of(state, template, idea, figures_of(content), keys_of(content), told)
+
+
+def _settings(results: Path) -> list[Any]:
+    if not side.plain(results, _LARGEST):
+        return []
+    try:
+        families = json.loads(results.read_text("utf-8"))
+        return [
+            family.get(key)
+            for family in families.values()
+            if isinstance(family, dict)
+            for key in ("config", "protocol")
+        ]
+    except (ValueError, AttributeError, RecursionError):
+        return []
+
+
 def text_of(content: Mapping[str, bytes], name: str) -> str:
     return content.get(name, b"").decode("utf-8", "replace")
 
@@ -98,12 +127,14 @@ def build(place: side.Side, content: Mapping[str, bytes], known: Known, run: Run
         side.lay_out(here, present)
         outcome = run(here.attempt, side.paper(here, MAIN, folders))
         told = _told(here, present, outcome)
-        found = _merged(found, told)
-        less, more = parts.without(marked, [one for one in told if one.kind == "latex"], MAIN)
+        failing = [one for one in told if one.kind == "latex"]
+        found = _merged(found, failing)
+        less, more = parts.without(marked, failing, MAIN)
         if not more or number == ROUNDS:
             break
         left_out += more
         marked = less
+    found = _merged(found, told)  # warnings of a round that failed are not to be trusted: it had too few passes
     pdf = here.scratch / "paper.pdf"
     built = Built(present, found, tuple(sorted(left_out, key=lambda part: part.first)), pdf if pdf.is_file() else None)
     return dataclasses.replace(built, pages=_pages(place, here, run)) if built.pdf else built

@@ -105,7 +105,9 @@ def test_the_exported_files_compile_elsewhere_to_the_same_text(tmp_path):
     for name, data in done.content.items():
         (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
         (elsewhere / name).write_bytes(data)
-    subprocess.run(["latexmk", "-norc", "-pdf", "paper.tex"], cwd=elsewhere, check=True, capture_output=True, timeout=100)
+    subprocess.run(
+        ["latexmk", "-norc", "-pdf", "paper.tex"], cwd=elsewhere, check=True, capture_output=True, timeout=100
+    )
     assert text(elsewhere / "paper.pdf") == text(done.pdf)
 
 
