@@ -95,8 +95,8 @@ def test_what_is_wrong_is_told_with_file_and_line_and_ends_with_1(study, capsys)
     told = json.loads(capsys.readouterr().out)
     kinds = [(p["kind"], p["file"], p["line"]) for p in told["problems"]]
     assert kinds == [
-        ("claim", "paper.tex", 8),
         ("number", "paper.tex", 8),
+        ("claim", "paper.tex", 8),
         ("run", "paper.tex", 8),
         ("latex", "paper.tex", 10),
     ]

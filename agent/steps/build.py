@@ -30,7 +30,7 @@ from agent.writing.known import Known, known_of
 from agent.writing.parts import Part
 from agent.writing.problem import Problem
 
-MAIN, BIBLIOGRAPHY, FIGURES = "paper.tex", "references.bib", "figures"
+MAIN, FACTS, FIGURES = "paper.tex", "facts.tex", "figures"
 ROUNDS = 6
 PROGRAMS = ("latexmk", "pdflatex", "bibtex")
 DEBIAN = "latexmk texlive-latex-base texlive-latex-recommended"
@@ -125,7 +125,7 @@ def build(place: side.Side, content: Mapping[str, bytes], known: Known, run: Run
         here = dataclasses.replace(place, attempt=place.attempt / f"round-{number}")
         present = {**content, MAIN: marked.encode()}
         side.lay_out(here, present)
-        outcome = run(here.attempt, side.paper(here, MAIN, folders))
+        outcome = run(here.attempt, side.paper(here, MAIN, folders, FACTS in content))
         told = _told(here, present, outcome)
         failing = [one for one in told if one.kind == "latex"]
         found = _merged(found, failing)
@@ -144,8 +144,9 @@ def _told(here: side.Side, content: Mapping[str, bytes], outcome: Outcome) -> tu
     """What LaTeX and BibTeX say in this round."""
     said, bib = (files.read_tail(here.scratch / f"paper.{kind}", 5_000_000) for kind in ("log", "blg"))
     texts = {name: text_of(content, name) for name in content if name.endswith(_TEXTS)}
-    told = log.problems(said, bib, texts, MAIN)
-    if outcome.ok or any(problem.error for problem in told):
+    strict = log.problems(files.read_tail(here.scratch / f"{side.STRICT}.log", 5_000_000), "", texts, MAIN)
+    told = (*log.problems(said, bib, texts, MAIN), *(one for one in strict if one.kind == "fact"))
+    if outcome.ok or outcome.command == side.STRICT or any(problem.error for problem in told):
         return told
     said = (
         outcome.detail
