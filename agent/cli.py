@@ -186,6 +186,17 @@ def _parser() -> argparse.ArgumentParser:
     _settings(baseline)
     baseline.add_argument("--quiet", action="store_true", help="say only the results")
 
+    paper = add("paper", "paper", "build a study's paper: audit, PDF, what is wrong with file and line; asks no model")
+    paper.add_argument("study", metavar="STUDY")
+
+    export = add("export", "paper", "write a study's paper or results for use elsewhere")
+    export.add_argument("study", metavar="STUDY")
+    kind = export.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--overleaf", action="store_true", help="a zip with all that plain latexmk needs")
+    kind.add_argument("--for", dest="purpose", choices=("paper",), help="a folder: the same, with PDF and results")
+    kind.add_argument("--csv", action="store_true", help="all runs and metrics, with stderr, n and verdict")
+    export.add_argument("--to", metavar="PATH", help="where to (default: here, under the study's name)")
+
     doctor = add("doctor", "tend", "look at this machine and model: what is there, what is missing, what to do")
     doctor.add_argument("-m", "--model", help="the model to check: name, key, address, price, context")
     doctor.add_argument("-t", "--template", help="a template whose prompts must fit into the model's context")
@@ -210,6 +221,12 @@ def _limits(command: argparse.ArgumentParser) -> None:
     command.add_argument("--max-time", metavar="TIME", help="time of work, such as 90m or 8h")
     command.add_argument("--max-cost", metavar="DOLLARS", help="for the model (default: 10; none: no limit)")
     _sandbox(command)
+    command.add_argument(
+        "--require-pdf",
+        action="store_const",
+        const=True,
+        help="refuse to begin if LaTeX is missing (default: do without a PDF)",
+    )
     command.add_argument("--record", metavar="FILE", help="write all replies to a recording that `replay:FILE` plays")
     _settings(command)
     command.add_argument("--quiet", action="store_true", help="say only how it ended")

@@ -25,7 +25,7 @@ from agent.runners.inspect import Interpreter, fingerprint
 from agent.runners.interpreters import resolve
 from agent.runners.sandbox import Unprepared
 from agent.runners.tiers import Tier
-from agent.steps import close, stored
+from agent.steps import build, close, stored
 from agent.steps.desk import Desk
 from agent.store import catalog
 from agent.store.journal import Journal, Lock
@@ -51,6 +51,7 @@ def preflight(
             problems,
         )
     need_git()
+    need_latex(settings)
     sandbox_of(settings, template, profile)
     if settings.record:
         stored.check_recording(Path(settings.record))
@@ -82,6 +83,15 @@ _choose = cache(tiers.choose)
 def need_git() -> None:
     if not shutil.which("git"):
         raise InputProblem("git is not installed", "Install git (Debian: apt-get install git) and start again.")
+
+
+def need_latex(settings: Settings) -> None:
+    """Only where a PDF was asked for: before anything is paid for, not at the end."""
+    if settings.require_pdf and (missing := build.lacking()):
+        raise InputProblem(
+            f"a PDF is required, and {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed",
+            f"Install LaTeX: `make system`, or on Debian: apt-get install {build.DEBIAN}.",
+        )
 
 
 @contextmanager

@@ -29,7 +29,13 @@ class _End:
     known: bool  # all of them, before it began
 
 
-_NOT_ASKED = {"model": "", "record": "", "max_runs": 0, "max_time": None}  # settings of studies that are not for this
+_NOT_ASKED = {
+    "require_pdf": False,
+    "model": "",
+    "record": "",
+    "max_runs": 0,
+    "max_time": None,
+}  # settings of studies that are not for this
 
 
 def baseline(options: argparse.Namespace) -> int:

@@ -41,6 +41,7 @@ class Settings(Strict):
     default_figures: bool = True  # drawn when the experiments are over
     baseline_seeds: Whole = Field(default=0, ge=0, le=1000)  # measure baselines over at least as many
     executor: Literal["local", "inline"] = "local"
+    require_pdf: bool = False  # refuse to begin where LaTeX is missing
     sandbox: Literal["auto", "bwrap", "landlock", "seatbelt", "none"] = "auto"
     attempts_per_run: Whole = Field(default=4, ge=1, le=20)  # runs of changed code under one run number
     turns_per_attempt: Whole = Field(default=4, ge=1, le=20)  # replies to get one usable edit

@@ -9,25 +9,31 @@ Without LaTeX the same files are complete and audited, and `Built.lacking` says 
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from agent.core.idea import Idea
 from agent.core.job import Job, Outcome
+from agent.core.state import State
+from agent.core.template import Template
 from agent.runners import tex
 from agent.steps import side
 from agent.store import files
 from agent.writing import log, parts
 from agent.writing.audit import audit
-from agent.writing.known import Known
+from agent.writing.known import Known, known_of
 from agent.writing.parts import Part
 from agent.writing.problem import Problem
 
-MAIN, BIBLIOGRAPHY, FIGURES = "paper.tex", "references.bib", "figures"
+MAIN, FACTS, FIGURES = "paper.tex", "facts.tex", "figures"
 ROUNDS = 6
 PROGRAMS = ("latexmk", "pdflatex", "bibtex")
+DEBIAN = "latexmk texlive-latex-base texlive-latex-recommended"
 _LARGEST, _MOST = 20_000_000, 200
 _TEXTS = (".tex", ".bib", ".bst", ".sty", ".cls", ".bbl")
 _SAME = {"math", "brace", "symbol", "environment", "citation", "reference", "label", "figure"}  # found by LaTeX as well
@@ -87,6 +93,29 @@ def titles_of(content: Mapping[str, bytes]) -> dict[str, str]:
     return found
 
 
+def known(root: Path, state: State, template: Template, idea: Idea, content: Mapping[str, bytes]) -> Known:
+    """What the audit has to know of a study. Settings are what the results say of configuration and protocol."""
+    told = {
+        run.name: _settings(root / run.name / "final_info.json") for run in state.runs.values() if run.status == "good"
+    }
+    return known_of(state, template, idea, figures_of(content), keys_of(content), told)
+
+
+def _settings(results: Path) -> list[Any]:
+    if not side.plain(results, _LARGEST):
+        return []
+    try:
+        families = json.loads(results.read_text("utf-8"))
+        return [
+            family.get(key)
+            for family in families.values()
+            if isinstance(family, dict)
+            for key in ("config", "protocol")
+        ]
+    except (ValueError, AttributeError, RecursionError):
+        return []
+
+
 def text_of(content: Mapping[str, bytes], name: str) -> str:
     return content.get(name, b"").decode("utf-8", "replace")
 
@@ -108,14 +137,16 @@ def build(place: side.Side, content: Mapping[str, bytes], known: Known, run: Run
         here = dataclasses.replace(place, attempt=place.attempt / f"round-{number}")
         present = {**content, MAIN: marked.encode()}
         side.lay_out(here, present)
-        outcome = run(here.attempt, side.paper(here, MAIN, folders))
+        outcome = run(here.attempt, side.paper(here, MAIN, folders, FACTS in content))
         told = _told(here, present, outcome)
-        found = _merged(found, told)
-        less, more = parts.without(marked, [one for one in told if one.kind == "latex"], MAIN)
+        failing = [one for one in told if one.kind == "latex"]
+        found = _merged(found, failing)
+        less, more = parts.without(marked, failing, MAIN)
         if not more or number == ROUNDS:
             break
         left_out += more
         marked = less
+    found = _merged(found, told)  # warnings of a round that failed are not to be trusted: it had too few passes
     pdf = here.scratch / "paper.pdf"
     built = Built(present, found, tuple(sorted(left_out, key=lambda part: part.first)), pdf if pdf.is_file() else None)
     return dataclasses.replace(built, pages=_pages(place, here, run)) if built.pdf else built
@@ -125,8 +156,9 @@ def _told(here: side.Side, content: Mapping[str, bytes], outcome: Outcome) -> tu
     """What LaTeX and BibTeX say in this round."""
     said, bib = (files.read_tail(here.scratch / f"paper.{kind}", 5_000_000) for kind in ("log", "blg"))
     texts = {name: text_of(content, name) for name in content if name.endswith(_TEXTS)}
-    told = log.problems(said, bib, texts, MAIN)
-    if outcome.ok or any(problem.error for problem in told):
+    strict = log.problems(files.read_tail(here.scratch / f"{side.STRICT}.log", 5_000_000), "", texts, MAIN)
+    told = (*log.problems(said, bib, texts, MAIN), *(one for one in strict if one.kind == "fact"))
+    if outcome.ok or outcome.command == side.STRICT or any(problem.error for problem in told):
         return told
     said = (
         outcome.detail

@@ -22,6 +22,7 @@ from pathlib import Path
 from agent.core.job import Command, Job, Limits, MiB, Reach
 
 SCRATCH = "scratch"
+STRICT = "strict"
 IMAGES = (".png", ".pdf")
 SMALL = Limits(memory=4096 * MiB, disk=1024 * MiB, files=20_000, processes=64, output=64 * MiB)
 PLOT_SECONDS, TEX_SECONDS, PAGES_SECONDS = 300.0, 120.0, 60.0
@@ -112,11 +113,23 @@ def typeset(side: Side, main: str, tex: tuple[str, ...], passes: int = 2) -> Job
     return dataclasses.replace(_tex(side, command), commands=(command,) * passes)
 
 
-def paper(side: Side, main: str, tex: tuple[str, ...]) -> Job:
-    """`main` to PDF by latexmk. It goes on after an error, so that one job reports all of them."""
+def paper(side: Side, main: str, tex: tuple[str, ...], facts: bool = False) -> Job:
+    """`main` to PDF by latexmk. It goes on after an error, so that one job reports all of them.
+
+    `facts`: there is a facts.tex, so that a second command can report references to nothing.
+    """
     own = ("-norc", "-pdf", "-bibtex", "-f", "-latexoption=-no-shell-escape")  # -norc: a latexmkrc is a program
     argv = ("latexmk", *own, "-interaction=nonstopmode", "-file-line-error", main)
-    return _tex(side, Command("paper", argv, reach=Reach((str(side.scratch),), tex)))
+    job = _tex(side, Command("paper", argv, reach=Reach((str(side.scratch),), tex)))
+    return dataclasses.replace(job, commands=(*job.commands, *_strict(job, main))) if facts else job
+
+
+def _strict(job: Job, main: str) -> tuple[Command, ...]:
+    """Once more, to a log alone, with references to facts that do not exist as errors: they print ?? otherwise."""
+    own = ("-no-shell-escape", "-draftmode", f"-jobname={STRICT}", "-interaction=nonstopmode", "-file-line-error")
+    return (
+        Command(STRICT, ("pdflatex", *own, f"\\def\\factstrict{{}}\\input{{{main}}}"), reach=job.commands[0].reach),
+    )
 
 
 def _tex(side: Side, command: Command) -> Job:

@@ -27,12 +27,13 @@ from agent.store import files
 MAIN = "refs/heads/main"
 TOOL = ("ai-scientist", "ai-scientist@localhost")
 _NOT_OURS = ("*~", "*.swp", "*.pyc", "*.pyo")  # droppings of editors and interpreters
+_BUILT = ("latex/paper.pdf",)  # made anew at will, and in no commit
 _LARGEST_EXTRA = 64_000_000  # a new file larger than this is data, not somebody's edit
 _LINK = b"\0link"  # after a link's target: no text ends like that
 _REMEMBERED = 1_000_000  # bytes of a blob that is kept in memory
 _SAFE = ("-c", "safe.directory=*", "-c", "core.fsync=committed,loose-object", "-c", "core.quotePath=false",
          "-c", f"core.hooksPath={os.devnull}")  # fmt: skip
-_EXCLUDE = "/.study/\n__pycache__/\n*.pyc\n*.pt\n*.pth\n*.npy\n*.npz\n*.safetensors\n*.ckpt\n*.bin\n*.h5\n*.pkl\n"
+_EXCLUDE = "/.study/\n__pycache__/\n*.pyc\n*.pt\n*.pth\n*.npy\n*.npz\n*.safetensors\n*.ckpt\n*.bin\n*.h5\n*.pkl\n/latex/paper.pdf\n"
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,7 @@ class Workspace:
                 if entry.is_dir() and not entry.is_symlink():
                     if entry.name != "__pycache__":
                         stack.append(entry)
-                elif name not in known and not any(entry.match(p) for p in _NOT_OURS):
+                elif name not in known and name not in _BUILT and not any(entry.match(p) for p in _NOT_OURS):
                     found.append(name)
         return found
 

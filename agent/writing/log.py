@@ -33,6 +33,7 @@ class _Error:
         return found.group(1) if found else "this"
 
 
+_FACTS = "Package facts Error: "  # what facts.tex says of a reference to nothing
 _ERRORS: tuple[tuple[str, str, str], ...] = (
     (r"Undefined control sequence", "{last} is not defined", "take it out, or load the package that has it"),
     (r"Missing \$ inserted at a blank line", "math that was opened before this line is not closed", "close it; it may hold no blank line"),
@@ -72,7 +73,7 @@ _FOLLOWS = re.compile(  # only ever the echo of another error
     r"Missing (?:\\endgroup|\\cr|[{}]|\\right\.?|control sequence|number|#) inserted|Display math should end|Emergency stop|==>|"
     r"You can't use `(?:\\eqno|\\hrule|\\end|\\noalign|\\prevdepth)|That makes 100 errors|Argument of .* has an extra|Extra }, or forgotten"
 )
-_ON_ONE_LINE = ("Undefined control sequence", "Unicode character")  # a second one on a line is one of its own
+_ON_ONE_LINE = ("Undefined control sequence", "Unicode character", _FACTS)  # a second one on a line is one of its own
 _HEAD = re.compile(r"^(?:(?:\./)?(?P<file>[^:\s()][^:()]*\.\w+):(?P<line>\d+): |! )(?P<what>.+)$")
 _WARNINGS = (
     (
@@ -164,6 +165,11 @@ def _raw(lines: list[str], main: str) -> Iterator[_Error]:
 
 def _problem(error: _Error, texts: Mapping[str, str], main: str) -> Problem:
     message = error.message.removeprefix("LaTeX Error: ")
+    if message.startswith(_FACTS):
+        name = message.removeprefix(_FACTS).removeprefix("Unknown fact: ")
+        return Problem(
+            "fact", error.file, error.line, f"there is no fact {name}", "refer to a run and metric that were measured"
+        )
     for pattern, what, fix in _ERRORS:
         if found := re.search(pattern, message):
             return _told(error, found, what, fix, texts, main)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.core.latex_text import Paper, read
-from agent.core.text import plural, shorten
+from agent.core.text import listed, plural, shorten
 from agent.writing.problem import Problem
 
 _WHOLE = ("document", "abstract")  # environments that are no part by themselves
@@ -96,10 +96,11 @@ def marked(tex: str, problems: Iterable[Problem]) -> str:
     errors = [problem for problem in problems if problem.error]
     if not errors:
         return tex
-    shown = [f"line {one.line}: {shorten(one.what, 110)}" for one in errors[:_LISTED]]
-    more = [f"and {len(errors) - _LISTED} more"] if len(errors) > _LISTED else []
-    said = f"The audit of this paper found {plural(len(errors), 'problem')} that {'was' if len(errors) == 1 else 'were'} left in it."
-    box = _box(said, [*shown, *more])
+    rows = _rows(
+        [one for one in errors if one.kind == "placeholder"], [one for one in errors if one.kind != "placeholder"]
+    )
+    left = "was" if len(errors) == 1 else "were"
+    box = _box(f"The audit of this paper found {plural(len(errors), 'problem')} that {left} left in it.", rows)
     for place in ("\\maketitle", "\\begin{document}"):
         if place in tex:
             at = tex.index(place) + len(place)
@@ -107,10 +108,19 @@ def marked(tex: str, problems: Iterable[Problem]) -> str:
     return tex
 
 
+def _rows(placeholders: list[Problem], others: list[Problem]) -> list[str]:
+    """A line for each; placeholders, which show themselves, in one."""
+    rows = [f"line {one.line}: {shorten(one.what, 110)}" for one in others[:_LISTED]]
+    rows += [f"and {len(others) - _LISTED} more"] if len(others) > _LISTED else []
+    lines = listed([str(one.line) for one in placeholders], _LISTED)
+    return rows + ([f"{plural(len(placeholders), 'placeholder')}: line {lines}"] if placeholders else [])
+
+
 def _box(text: str, rows: Iterable[str] = ()) -> str:
     """On one line, of what every LaTeX has, and the same wherever it stands."""
     below = "".join(f"\\\\\\footnotesize {escaped(row)}" for row in rows)
-    return f"\\par\\noindent\\fbox{{\\parbox{{0.96\\linewidth}}{{\\sffamily\\small\\raggedright {escaped(text)}{below}}}}}\\par{{}}"
+    inner = f"\\sffamily\\small\\raggedright {escaped(text)}{below}"
+    return f"\\par\\noindent\\fbox{{\\parbox{{0.96\\linewidth}}{{{inner}}}}}\\par\\medskip{{}}"
 
 
 def _lines(first: int, last: int) -> str:

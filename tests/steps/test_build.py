@@ -93,6 +93,20 @@ def test_a_reference_that_facts_do_not_know_is_told_with_its_file(tmp_path):
     assert [(p.file, p.line) for p in done.errors] == [("facts.tex", 2)]
 
 
+def test_a_reference_to_a_fact_that_does_not_exist_is_told_and_prints_question_marks(tmp_path):
+    """facts.tex says so only where it is asked to, so that the text compiles anywhere."""
+    body = "We reach \\fact{run_1.a} and \\fact{run_1.b}.\n\nSee \\cite{good}."
+    facts = (
+        "\\protected\\def\\factunknown#1{\\ifdefined\\factstrict\\PackageError{facts}{Unknown fact: #1}{Mend it.}\\fi\\textbf{??}}\n"
+        "\\def\\fact#1{\\factunknown{#1}}\n"
+    )
+    tex = paper(body).replace("\\begin{document}", "\\input{facts.tex}\n\\begin{document}").encode()
+    done = built(tmp_path, "", **{"paper.tex": tex, "facts.tex": facts.encode()})
+    assert [(p.kind, p.line, p.what) for p in done.errors] == [
+        ("fact", 7, "there is no fact run_1.a"), ("fact", 7, "there is no fact run_1.b")]  # fmt: skip
+    assert done.left_out == () and "We reach ?? and ??. See [1]." in text(done.pdf)
+
+
 def test_endless_latex_is_ended_and_told(tmp_path, monkeypatch):
     monkeypatch.setattr("agent.steps.side.TEX_SECONDS", 3.0)
     done = built(tmp_path, "\\def\\x{\\x}\\x")
