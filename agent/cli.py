@@ -222,6 +222,9 @@ def _limits(command: argparse.ArgumentParser) -> None:
     command.add_argument("--max-cost", metavar="DOLLARS", help="for the model (default: 10; none: no limit)")
     _sandbox(command)
     command.add_argument(
+        "--no-paper", dest="paper", action="store_const", const=False, help="end with the notes, without a paper"
+    )
+    command.add_argument(
         "--require-pdf",
         action="store_const",
         const=True,

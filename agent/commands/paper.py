@@ -105,9 +105,11 @@ def _built(study: _Study) -> Iterator[Built]:
 def _build(study: _Study) -> Built:
     from agent.runners.inspect import fingerprint
     from agent.steps import build
+    from agent.steps.papers import FACTS, facts_on_disk
     from agent.steps.side import Side
 
-    content = build.study_files(study.root, {})
+    facts = facts_on_disk(study.root, study.state, study.template).encode()  # of the results as they are now
+    content = build.study_files(study.root, {FACTS.removeprefix("latex/"): facts})
     if build.MAIN not in content and "template.tex" in content:  # as templates of the classic layout name it
         content[build.MAIN] = content.pop("template.tex")
     if build.MAIN not in content:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def from_command_line(options: argparse.Namespace) -> dict[str, Any]:
     """What the command line says, -c included."""
     names = ("model", "template", "profile", "sandbox", "record", "results", "max_runs", "max_time", "max_cost",
-             "baseline_seeds", "require_pdf")  # fmt: skip
+             "baseline_seeds", "require_pdf", "paper")  # fmt: skip
     given: dict[str, Any] = {}
     for pair in getattr(options, "settings", []):
         key, equals, value = pair.partition("=")

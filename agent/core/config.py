@@ -54,7 +54,6 @@ class Settings(Strict):
     job_wait: Annotated[float, BeforeValidator(_seconds)] = 30.0  # the same, for a job that the network failed
     stream: bool = True
     paper: bool = True  # where the template has one: is it written, at the end
-    require_pdf: bool = False  # not begun on a machine without LaTeX
     prompt_file_bytes: Whole = Field(default=200_000, ge=1000)  # editable and context files beyond this are refused
 
 

@@ -8,12 +8,14 @@ texts are those of the file, and what follows from it is reckoned anew. README.m
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from agent.core.facts import Facts, facts_of
 from agent.core.renewed import Source, files_of
 from agent.core.result import Result, parse_result
 from agent.core.state import State
+from agent.core.template import Template
 from agent.report import summary
 from agent.steps.desk import Desk
 from agent.store import files
@@ -39,16 +41,29 @@ def kept_texts(desk: Desk, state: State, changed: Mapping[str, str] | None = Non
 
 def known_facts(desk: Desk, state: State) -> Facts:
     """From the results files as committed, or, of a run that is just being accepted, as they lie in the study."""
+
+    def read(path: str) -> bytes:
+        data = _committed(desk, path)
+        return data if data is not None else files.read_tail(desk.layout.root / path, _LONGEST).encode()
+
+    return facts_of(state, desk.template, _sources(state, read))
+
+
+def facts_on_disk(root: Path, state: State, template: Template) -> str:
+    """latex/facts.tex of a study as its results files lie there now, whoever changed them."""
+    facts = facts_of(state, template, _sources(state, lambda path: files.read_tail(root / path, _LONGEST).encode()))
+    return facts_tex(facts, [files.read_tail(root / PAPER, _LONGEST)])
+
+
+def _sources(state: State, read: Callable[[str], bytes]) -> dict[str, Source]:
     sources = {}
     for run in state.runs.values():
         for path in files_of(run) if run.status == "good" else ():
-            data = _committed(desk, path)
-            if data is None:
-                data = files.read_tail(desk.layout.root / path, _LONGEST).encode()
+            data = read(path)
             result = parse_result(data.decode("utf-8", "replace"))
             if isinstance(result, Result):
                 sources[path] = Source(result, hashlib.sha256(data).hexdigest())
-    return facts_of(state, desk.template, sources)
+    return sources
 
 
 def _notes(desk: Desk, facts: Facts, texts: Mapping[str, str]) -> str:

@@ -21,7 +21,7 @@ from agent.steps.desk import Desk
 from agent.steps.papers import PAPER, kept_texts, known_facts
 from agent.writing import figures, prompts
 from agent.writing.audit import audit
-from agent.writing.known import Known, known_of
+from agent.writing.known import Known
 
 _BEFORE = {  # what a part has to fit to, when it is drafted or refined
     paper.ABSTRACT: (),
@@ -131,12 +131,4 @@ def text_of_paper(desk: Desk) -> str:
 
 def known(desk: Desk) -> Known:
     content = build.study_files(desk.layout.root, {})
-    return known_of(
-        desk.state, desk.template, desk.idea, build.figures_of(content), build.keys_of(content), _protocol(desk)
-    )
-
-
-def _protocol(desk: Desk) -> dict[str, object]:
-    """Whatever the results say of how they came about."""
-    sources = known_facts(desk, desk.state).book.sources
-    return {path: {"protocol": s.result.protocol, "config": s.result.config} for path, s in sources.items()}
+    return build.known(desk.layout.root, desk.state, desk.template, desk.idea, content)
