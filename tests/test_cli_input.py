@@ -15,7 +15,21 @@ from tests.stories import world
 
 TOY = Path(__file__).parent / "toy"
 IDEA = {"Name": "n", "Title": "t", "Experiment": "e", "Template": str(TOY / "template")}
-COMMANDS = ("run", "resume", "show", "diff", "check", "baseline", "note", "amend", "stop", "paper", "export", "doctor", "triage")
+COMMANDS = (
+    "run",
+    "resume",
+    "show",
+    "diff",
+    "check",
+    "baseline",
+    "note",
+    "amend",
+    "stop",
+    "paper",
+    "export",
+    "doctor",
+    "triage",
+)
 
 
 @pytest.fixture(scope="session")

@@ -105,11 +105,12 @@ def _built(study: _Study) -> Iterator[Built]:
 def _build(study: _Study) -> Built:
     from agent.runners.inspect import fingerprint
     from agent.steps import build
-    from agent.steps.papers import FACTS, facts_on_disk
+    from agent.steps.papers import on_disk
     from agent.steps.side import Side
 
-    facts = facts_on_disk(study.root, study.state, study.template).encode()  # of the results as they are now
-    content = build.study_files(study.root, {FACTS.removeprefix("latex/"): facts})
+    interpreter = fingerprint((sys.executable,))
+    made = on_disk(study.root, study.state, study.template, interpreter.to_json())  # of the results as they are now
+    content = build.study_files(study.root, made)
     if build.MAIN not in content and "template.tex" in content:  # as templates of the classic layout name it
         content[build.MAIN] = content.pop("template.tex")
     if build.MAIN not in content:
@@ -117,7 +118,7 @@ def _build(study: _Study) -> Built:
             f"{study.state.name} has no latex/paper.tex: its template brings none",
             "Put one into the study's latex/ folder, with references.bib beside it.",
         )
-    folders = fingerprint((sys.executable,)).folders
+    folders = interpreter.folders
     place = Side((study.own / "build").resolve(), (sys.executable,), folders, study.state.settings.sandbox)
     return build.build(place, content, build.known(study.root, study.state, study.template, study.idea, content), _run)
 

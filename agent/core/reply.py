@@ -67,6 +67,14 @@ def outside_blocks(reply: str) -> str:
     return "\n".join(kept)
 
 
+def prose(reply: str) -> str:
+    """What is said in words: without blocks, their fences and the names of their files."""
+    lines = outside_blocks(reply).splitlines()
+    fences = [number for number, line in enumerate(lines) if _FENCE.match(line)]
+    names = {number - 1 for number in fences if number and len(lines[number - 1].split()) == 1}
+    return "\n".join(line for number, line in enumerate(lines) if number not in names and number not in fences)
+
+
 def _summary(prose: str) -> str:
     """The first line that is a sentence: no heading, code, control word or file name."""
     fenced = False

@@ -14,7 +14,7 @@ from agent.core.errors import InputProblem
 from agent.core.paper import ACTIONS
 from agent.core.plan import hash_of
 from agent.core.policy import COMPLETIONS_REFUSED, ReadReply
-from agent.core.reply import Words, outside_blocks, without_thoughts, words
+from agent.core.reply import Words, prose, without_thoughts, words
 from agent.core.state import Call, Run
 from agent.core.template import ALWAYS_EDITABLE, is_experiment
 from agent.core.text import shorten, shorten_lines
@@ -60,7 +60,7 @@ def _said(desk: Desk, call: Call, text: str) -> Iterator[e.Event]:
     """What is kept of a reply besides its change: the plan before the first run, and what is asked of a person."""
     plan = desk.state.plan
     if plan is not None and "planned" not in plan and not desk.state.good:
-        stated = shorten_lines(outside_blocks(text), _LONGEST_PLAN)
+        stated = shorten_lines(prose(text), _LONGEST_PLAN)
         whole = {**{key: value for key, value in plan.items() if key != "sha256"}, "planned": stated}
         yield e.PlanStated(call=call.name, text=stated, sha256=hash_of(whole))
     for asked in words(text).requests:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from agent.core.facts import Facts, facts_of
 from agent.core.renewed import Source, files_of
@@ -19,6 +20,7 @@ from agent.core.template import Template
 from agent.report import summary
 from agent.steps.desk import Desk
 from agent.store import files
+from agent.writing import appendix
 from agent.writing.facts_tex import facts_tex
 from agent.writing.notes import filled, rendered
 
@@ -49,10 +51,19 @@ def known_facts(desk: Desk, state: State) -> Facts:
     return facts_of(state, desk.template, _sources(state, read))
 
 
-def facts_on_disk(root: Path, state: State, template: Template) -> str:
-    """latex/facts.tex of a study as its results files lie there now, whoever changed them."""
+def on_disk(root: Path, state: State, template: Template, machine: Mapping[str, Any]) -> dict[str, bytes]:
+    """facts.tex and appendix.tex of a study as its results files lie there now, whoever changed them."""
     facts = facts_of(state, template, _sources(state, lambda path: files.read_tail(root / path, _LONGEST).encode()))
-    return facts_tex(facts, [files.read_tail(root / PAPER, _LONGEST)])
+    return made_for(state, template, facts, files.read_tail(root / PAPER, _LONGEST), machine)
+
+
+def made_for(state: State, template: Template, facts: Facts, tex: str, machine: Mapping[str, Any]) -> dict[str, bytes]:
+    """What the tool adds to a paper, by its name in latex/, and the paper with it."""
+    added = appendix.appendix(state, template, facts, tex, machine)
+    made = {"facts.tex": facts_tex(facts, [tex, added]), appendix.FILE: added}
+    if tex:
+        made["paper.tex"] = appendix.with_appendix(tex)
+    return {name: text.encode() for name, text in made.items()}
 
 
 def _sources(state: State, read: Callable[[str], bytes]) -> dict[str, Source]:

@@ -15,8 +15,8 @@ from agent.core.text import shorten
 from agent.steps import build, side
 from agent.steps.desk import Desk
 from agent.steps.jobs import outcome_of
-from agent.steps.papers import FACTS, kept_texts
-from agent.steps.write import known
+from agent.steps.papers import kept_texts, known_facts, made_for
+from agent.steps.write import known, text_of_paper
 from agent.store.sweep import sweep
 
 PDF = "latex/paper.pdf"
@@ -29,11 +29,7 @@ def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
         attempt, ignore_errors=True
     )  # what a killed session has begun; its jobs are dead with their launchers
     here = side.Side(attempt, desk.interpreter, tuple(desk.machine.get("folders", ())), desk.state.settings.sandbox)
-    made = {
-        name.removeprefix("latex/"): text.encode()
-        for name, text in kept_texts(desk, desk.state).items()
-        if name == FACTS
-    }
+    made = made_for(desk.state, desk.template, known_facts(desk, desk.state), text_of_paper(desk), desk.machine)
 
     def run(folder: Path, job: Job) -> Outcome:
         outcome = outcome_of(desk, folder, "paper", lambda: job)
@@ -54,6 +50,7 @@ def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
     changed: dict[str, str | bytes | None] = {
         name: text for name, text in texts.items() if known_texts.get(name) != text.encode()
     }
+    changed |= {f"latex/{name}": content for name, content in made.items()}  # so that the folder compiles anywhere
     if built.pdf and built.pdf.stat().st_size <= _LARGEST:
         changed[PDF] = built.pdf.read_bytes()
     yield event(desk.commit(changed, "Paper built") if changed else desk.state.head)
