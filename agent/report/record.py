@@ -28,6 +28,7 @@ def record(state: State, template: Template, working: bool | None = None) -> dic
         "best": {"run": best.name, "verdict": digest.verdict(best)} if best else None,
         "runs": [{**_run(run), "cost": _bill(ledger.of_run(state, run.name))} for run in state.runs.values()],
         "figures": {file: of.model_dump(mode="json") for file, of in state.figures.items()},
+        "paper": state.built.model_dump(exclude={"type", "head"}) if state.built else None,
         "requests": [{"run": one.run, "text": one.text} for one in state.requests],
         "interventions": [{"at": at, "what": what} for at, what in state.interventions],
     }

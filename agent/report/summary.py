@@ -97,11 +97,21 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
         rows.append(("Warnings", "; ".join(shorten(d, 160) for d in doubts[-3:]) + more))
     if state.deviations:
         rows.append(("Plan", "; ".join(map(_deviation, state.deviations[-3:]))))
+    if state.built:
+        rows.append(("Paper", _paper(state.built)))
     if verdicts := _verdicts(state):
         rows.append(("Verdicts", verdicts))
     if state.plan and "trust" in state.plan:
         rows.append(("Trust", f"{state.plan['trust']}: {state.plan['trust_why']}"))
     return rows
+
+
+def _paper(built: e.PaperBuilt) -> str:
+    if built.lacking:
+        return f"latex/ is complete; for a PDF install {', '.join(built.lacking)}, then `ai-scientist paper .`"
+    said = f"latex/paper.pdf, {plural(built.pages, 'page')}" if built.pages else "latex/, but LaTeX made no PDF of it"
+    problems = f"; {plural(len(built.errors), 'problem')}: {shorten(built.errors[0], 120)}" if built.errors else ""
+    return said + problems + (f"; {plural(len(built.left_out), 'part')} could not be typeset" if built.left_out else "")
 
 
 def _deviation(event: e.PlanDeviated) -> str:

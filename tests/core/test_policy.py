@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core import again, ledger
+from agent.core import again, ledger, paper
 from agent.core import events as e
 from agent.core.calls import KINDS, MOST_TRIES
 from agent.core.fold import fold
@@ -16,6 +16,7 @@ from agent.core.policy import (
     Aside,
     Ask,
     Await,
+    Build,
     CloseRun,
     Compare,
     Conclude,
@@ -558,7 +559,8 @@ class World:
     def __init__(self, dice, speed, people=False, troubles=False, **limits):
         self.people, self.troubles = people, troubles
         smoke = dice[0] % 2 == 0
-        first = created(("run_0", "run_0_zero"), "harness/data.py:fetch", smoke)
+        parts = ("title", "abstract", "results") if dice[0] % 3 == 0 else ()
+        first = created(("run_0", "run_0_zero"), "harness/data.py:fetch", smoke, parts)
         self.state = fold(entries(first, opened(**{"default_figures": True, **limits})))
         self.dice, self.thrown, self.speed, self.elapsed = dice, 0, speed, 0.0
 
@@ -646,8 +648,16 @@ class World:
         elif kind == "reply" and not self.state.stopping:
             yield e.CallReplied(call=action.call, model="m", reply_sha256="0", cost=WORST / self.choose(1, 2, 9))
 
+    def build(self, action):
+        yield e.PaperBuilt(attempt=action.attempt, head="7" * 40)
+
     def readreply(self, action):
         call = self.state.calls[action.call]
+        if call.action in paper.ACTIONS:
+            written = self.choose(True, True, False)
+            told = {"call": call.name, "action": call.action, "part": call.run}
+            yield e.PartWritten(**told, head="6" * 40) if written else e.PartRejected(**told, problems=("no",))
+            return
         if call.action == "notes":
             files = self.choose((), (f"notes/{call.run}.txt",), ("notes/run_1.txt",), ("notes/other.txt",))
             yield committed(call.name, call.run, False, files) if files else rejected(call.name, call.run)
@@ -683,6 +693,7 @@ setattr(World, "await", World._await)  # the methods are named like the actions,
 RUNS, ATTEMPTS, TURNS = 3, 2, 2
 AGAIN_IN_A_ROW = max(kind.tries for kind in again.KINDS.values())
 LONGEST_STUDY = 40 + 5 * RUNS * (ATTEMPTS + 1) * (AGAIN_IN_A_ROW * 4 + TURNS * 3 + 5) + RUNS * NOTES_TURNS * 3
+LONGEST_STUDY += len(paper.STEPS) * paper.TURNS * 4
 WORST = 0.25  # dollars that a call may cost
 DICE = st.lists(st.integers(0, 1000), min_size=1, max_size=60)
 
@@ -732,3 +743,29 @@ def test_whatever_fails_the_calls_of_a_study_are_bounded_and_never_cost_more_tha
         world.state = after(
             world.state, opened(max_runs=RUNS, attempts_per_run=ATTEMPTS, turns_per_attempt=TURNS, max_cost=limit)
         )
+
+
+def test_the_paper_is_written_step_by_step_each_a_bounded_number_of_times_and_then_built():
+    state = ready(*good_run(1), parts=("title", "abstract"), max_runs=1)
+    state = after(
+        state,
+        e.FiguresDrawn(what="default", attempt=1, head=HEAD, files=()),
+        asked("0002-notes", "run_1", action="notes"),
+    )
+    state = after(state, replied("0002-notes"), committed("0002-notes", "run_1", False, ("notes/run_1.txt",)))
+    seen = []
+    while not isinstance(action := decide(state, 0), Build):
+        seen.append((action.action, action.run, action.turn))
+        refused = (action.action, action.run) == ("refine", "abstract")
+        told = {"call": action.call, "action": action.action, "part": action.run}
+        end = e.PartRejected(**told, problems=("no",)) if refused else e.PartWritten(**told, head=HEAD)
+        state = after(state, asked(action.call, action.run, action.turn, action.action), replied(action.call), end)
+    assert seen == [
+        ("draft", "abstract", 1), *(("refine", "abstract", turn) for turn in range(1, paper.TURNS + 1)),
+        ("revise", "title", 1), ("revise", "abstract", 1),
+    ]  # fmt: skip
+    assert decide(after(state, e.PaperBuilt(attempt=1, head=HEAD)), 0) == Conclude("max_runs")
+
+
+def test_what_was_never_drafted_is_not_refined_and_without_good_runs_nothing_is_written():
+    assert not isinstance(decide(ready(parts=("abstract",), max_runs=0), 0), Ask)

@@ -11,6 +11,7 @@ import pytest
 
 from agent.core import events
 from agent.core.prompt import NoReply
+from agent.steps import build
 from agent.store.journal import Journal
 from tests.stories import world
 from tests.stories.world import Script, block, edits, new_file, notes, rate
@@ -37,6 +38,19 @@ REPAIR = block(STEPS.replace("config", "confg"), STEPS) + block('    "epochs": 3
 
 def _raise(number):
     return f"    fits = {{}}\n    raise ValueError({number})"
+
+
+def _part(text):
+    return f"```latex\n{text}\n```\n"
+
+
+PAPER = "\\title{\\placeholder{T}}\n\\begin{document}\n\\begin{abstract}\n\\placeholder{A}\n\\end{abstract}\n\\end{document}\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_latex(monkeypatch):
+    """What LaTeX makes of a paper takes seconds, and is the same after a crash: only the steps around it are crashed."""
+    monkeypatch.setattr(build, "lacking", lambda: ("latexmk",))
 
 
 # Short studies that have everything in them: (settings, replies, how they end).
@@ -83,6 +97,13 @@ STUDIES = {
         | {("notes", "run_2", 1): notes("run_1") + notes("run_2")},
         (0, "the limit of 2 runs is reached"),
     ),
+    "paper of two parts": (
+        {"max_runs": 1},
+        edits(rate(0.05, 0.02))
+        | {("notes", "run_1", 1): notes("run_1"), ("draft", "abstract", 1): _part("We have 0.5."), ("draft", "abstract", 2): _part("So."),
+           ("refine", "abstract", 1): _part("So it is."), ("revise", "title", 1): _part("\\title{T}"), ("revise", "abstract", 1): _part("S.")},
+        (0, "the limit of 1 run is reached"),
+    ),
     "data that comes at the second try, too dear": (
         {"max_runs": 1, "max_cost": 1.0, "retry_wait": 0.01},
         {"worst": 0.8},
@@ -108,6 +129,9 @@ def _start(place, name):
         )
         toml.write_text(text)
         (toy / "harness/probes.py").write_text(PROBES)
+    if name.startswith("paper"):
+        (toy / "latex").mkdir()
+        (toy / "latex/paper.tex").write_text(PAPER)
     if name.startswith("data"):
         toml = toy / "template.toml"
         toml.write_text(toml.read_text() + '\n[environment]\nprefetch = "harness/data.py:fetch"\n')
