@@ -102,6 +102,11 @@ def test_a_cost_that_is_not_known_is_not_stated_as_nothing():
     assert isinstance(found, Problem) and "no known price" in found.said
 
 
+def test_a_change_in_percent_of_what_cannot_be_told_from_zero_is_not_stated(facts):
+    found = facts.fact("factpct", "run_6", "run_6", "own.near_zero")  # 0.0004 ± 0.0005
+    assert isinstance(found, Problem) and "cannot be told from zero" in found.said
+
+
 def test_every_count_of_the_study_can_be_stated(facts):
     assert all(isinstance(facts.fact("factstudy", key), Fact) for key in STUDY)
 
