@@ -21,6 +21,7 @@ _SIGNS = (
     ("< ", r"\factless "),
     ("> ", r"\factmore "),
 )
+_NOT_IN_OT1 = "«»ÐðÞþ\xad"
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -102,5 +103,9 @@ def _is_number(value: Any) -> bool:
 
 
 def latex_text(text: str) -> str:
-    """Words for LaTeX; a character that pdfLaTeX has no glyph for is a question mark."""
-    return "".join(_SPECIAL.get(c, c if c.isascii() or "¡" <= c <= "ÿ" else "?") for c in text)
+    """Words for LaTeX, in one line; a character that pdfLaTeX has no glyph for is a question mark."""
+    return "".join(map(_latex_character, " ".join(text.split())))
+
+
+def _latex_character(one: str) -> str:
+    return _SPECIAL.get(one) or (one if " " <= one <= "~" or ("¡" <= one <= "ÿ" and one not in _NOT_IN_OT1) else "?")

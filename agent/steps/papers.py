@@ -24,7 +24,7 @@ from agent.writing import appendix
 from agent.writing.facts_tex import facts_tex
 from agent.writing.notes import filled, rendered
 
-PAPER, FACTS = "latex/paper.tex", "latex/facts.tex"
+LATEX, FACTS = "latex/", "latex/facts.tex"
 _LONGEST = 10_000_000
 
 
@@ -36,8 +36,11 @@ def kept_texts(desk: Desk, state: State, changed: Mapping[str, str] | None = Non
     made = {"README.md": summary.readme(state, desk.template, title), "notes.md": _notes(desk, facts, texts)}
     if not desk.template.may_edit("notes.txt"):
         made["notes.txt"] = summary.notes(state, desk.template, title, texts)
-    if any(path.startswith("latex/") for path in desk.workspace.tree(desk.state.head)):
-        made[FACTS] = facts_tex(facts, [(_committed(desk, PAPER) or b"").decode("utf-8", "replace")])
+    tree = desk.workspace.tree(desk.state.head)
+    if any(path.startswith(LATEX) for path in tree):
+        own = [path for path in tree if path.startswith(LATEX) and path.endswith(".tex") and path != FACTS]
+        papers = desk.workspace.read(desk.state.head, own).values()
+        made[FACTS] = facts_tex(facts, [paper.decode("utf-8", "replace") for paper in papers])
     return made
 
 

@@ -13,7 +13,7 @@ from agent.core.calls import Try
 from agent.core.fact import Fact, Problem
 from agent.core.fact_text import exact, latex_text, plain_number, probability, signed
 from agent.core.facts import facts_of
-from agent.core.references import references
+from agent.core.references import ARITY, references
 from agent.core.study_facts import STUDY
 from tests.core.facts import study
 
@@ -102,8 +102,23 @@ def test_a_cost_that_is_not_known_is_not_stated_as_nothing():
     assert isinstance(found, Problem) and "no known price" in found.said
 
 
+def test_a_change_in_percent_of_what_cannot_be_told_from_zero_is_not_stated(facts):
+    found = facts.fact("factpct", "run_6", "run_6", "own.near_zero")  # 0.0004 ± 0.0005
+    assert isinstance(found, Problem) and "cannot be told from zero" in found.said
+
+
 def test_every_count_of_the_study_can_be_stated(facts):
     assert all(isinstance(facts.fact("factstudy", key), Fact) for key in STUDY)
+
+
+WORDS = st.sampled_from(["run_0", "run_1", "run_2/first", "run_4", "run_0_topk", "core.kl_nats", "own.zero", "run_1.core.kl_nats",
+                         "run_6.own.zero", "run_2.training", ".", ",", "", "run_1,run_2", "run_1.", "é", "seeds"])  # fmt: skip
+
+
+@given(st.sampled_from(sorted(ARITY)), st.lists(WORDS, max_size=3))
+def test_no_reference_makes_it_fail_and_what_is_said_is_never_empty(facts, macro, arguments):
+    found = facts.fact(macro, *arguments)
+    assert (found.id.startswith(f"\\{macro}") and found.text) or macro == "lit"
 
 
 # --- tables -------------------------------------------------------------------------------------------------------------

@@ -83,3 +83,29 @@ def test_the_coder_goes_on_with_its_notes_as_it_wrote_them(tmp_path):
     assert world.go(root, Script(script), settings).exit_code == 0
     assert r"What run_1 really showed: \factn{run_1} seeds." in (root / "notes.txt").read_text()
     assert "What run_1 really showed: 3 seeds." in (root / "notes.md").read_text()
+
+
+def fast(tmp_path):
+    """The toy with a paper, and a baseline that learns too slowly, so that others are surely better."""
+    folder = world.template(
+        tmp_path / "toy", experiment__py=lambda text: text.replace('"learning_rate": 0.05', '"learning_rate": 0.0005')
+    )
+    (folder / "latex").mkdir()
+    (folder / "latex" / "paper.tex").write_text(PAPER)
+    return folder
+
+
+def test_seeds_that_confirm_and_seeds_that_were_asked_for_are_what_the_facts_say_and_no_change(tmp_path):
+    root, settings = world.start(tmp_path, folder=fast(tmp_path), max_runs=2)
+    script = edits(rate(0.0005, 0.00049), ["REPLICATE: run_1 seeds=4", rate(0.00049, 0.02)])
+    script[("notes", "run_2", 1)] = notes("run_1", r"\factn{run_1}.") + notes("run_2", r"\factpm{run_2.fit.test_mse}.")
+    assert world.go(root, Script(script), settings).exit_code == 0
+    run = world.state_of(root).runs["run_2"]
+    assert run.comparison["verdict"] == "better"
+    fresh = json.loads((root / "run_2" / "confirm" / "final_info.json").read_text())["fit"]
+    text = (root / "notes.md").read_text()
+    assert f"{fresh['means']['test_mse']:.5f} ± {fresh['stderrs']['test_mse']:.5f}." in text
+    assert "\n7." in text
+    facts = (root / "latex" / "facts.tex").read_text()
+    assert "run_1/more_1/final_info.json: sha256" in facts and "run_2/confirm/final_info.json: sha256" in facts
+    assert "changed since" not in facts

@@ -1,5 +1,6 @@
 """facts.tex compiles wherever a number may stand, and prints there what the facts say."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -108,6 +109,27 @@ def test_what_the_facts_do_not_say_tex_does_not_say_either(tmp_path, made, wrong
     head = r"\documentclass{article}\def\factstrict{}\input{facts}\begin{document}"
     code, log = typeset(tmp_path, made, f"{head}{wrong}\\end{{document}}", 1)
     assert code and "Unknown fact" in log
+
+
+@needs_tex
+@pytest.mark.slow
+def test_any_setting_and_label_can_be_typeset(tmp_path):
+    odd = "".join(map(chr, [*range(32, 127), *range(160, 256)])) + "\n\n\t€ 漢 − ± × → …"
+    changed = json.loads(study.texts()["run_2"])
+    changed["training"]["config"]["odd"] = odd
+    template = study.template()
+    metrics = {**template.metrics, "core.kl_nats": template.metric("core.kl_nats").model_copy(update={"label": odd})}
+    facts = facts_of(
+        study.state(), template.model_copy(update={"metrics": metrics}), study.sources({"run_2": json.dumps(changed)})
+    )
+    document = r"""
+\documentclass{article}\def\factstrict{}\input{facts}\begin{document}
+Odd \factconf{run_2.training.odd} end. \facttable{run_0,run_2}{core.kl_nats}
+\end{document}
+"""
+    code, log = typeset(tmp_path, facts_tex(facts), document, 1)
+    assert code == 0, log[-2000:]
+    assert "end." in text_of(tmp_path)[0]
 
 
 def _has_siunitx():
