@@ -3,7 +3,7 @@
 A claim word is weighed in its clause. It is none where it is negated, asked or hoped for, or said of others' work (a
 citation and neither a run nor "our"). What it is bound to stands in its clause; what is missing there, in its sentence:
 a run and a metric → that verdict · a run → its verdict as a whole · a metric → some run must be better on it ·
-"our method", "we achieve" → some run must be better on anything.
+"our method", "we achieve" → some run must be better on anything. "Significant" may also be a change for the worse.
 Limits: English; a pronoun ("it outperforms …") binds to nothing, unless its sentence names something.
 """
 
@@ -20,7 +20,7 @@ from agent.writing.known import Known
 
 _CLAIM = re.compile(
     r"\b(?:improv(?:es?|ed|ing|ements?)|outperform\w*|beats?|beaten|beating|surpass\w*|superior|better|state[- ]of[- ]the[- ]art|"
-    r"significant(?:ly)?|wins|winning|advantages?|exceeds?\s+(?:the\s+)?baselines?)\b",
+    r"significant(?:ly)?|wins?|winning|advantages?|exceeds?\s+(?:the\s+)?baselines?)\b",
     re.IGNORECASE,
 )
 _NOT = re.compile(
@@ -30,7 +30,7 @@ _NOT = re.compile(
 )
 _NOT_AFTER = re.compile(
     r"\b(?:(?:is|are|was|were|could|can|has|have|been|be)\s+not|cannot|n['’]t|unconfirmed|within\s+noise|within\s+the\s+noise|"
-    r"remains?\s+(?:open|unclear)|disappears?|vanish\w*)\b",
+    r"remains?\s+(?:open|unclear)|at\s+first|initially|disappears?|vanish\w*)\b",
     re.IGNORECASE,
 )
 _HOPED = re.compile(
@@ -41,7 +41,9 @@ _HOPED = re.compile(
 _PURPOSE = re.compile(
     r"(?<!able )(?<!manages )(?<!managed )(?<!found )(?<!shown )(?<!seen )(?<!seems )(?<!appears )\bto\s+$"
 )
-_FOR_THE_WORSE = re.compile(r"\b(?:worse\w*|degrad\w*|deteriorat\w*|harm\w*|hurt\w*|lower|below)\b", re.IGNORECASE)
+_EMPHASIS = re.compile(
+    r"\b(?:not\s+only|without\s+(?:a\s+)?(?:doubt|question)|no\s+doubt)\b", re.IGNORECASE
+)  # negates nothing
 _OURS = re.compile(
     r"\b(?:our|the\s+proposed|this)\s+(?:[\w-]+\s+){0,3}?(?:method|approach|model|penalty|change|variant|technique|loss|autoencoder|"
     r"results?|regulari[sz]\w+|algorithm)s?\b|\bwe\s+(?:achieve|obtain|reach|outperform|improve|show|demonstrate|find|beat|see)\b",
@@ -107,6 +109,8 @@ def claims(paper: Paper, known: Known) -> Iterator[Claim]:
     """One for each sentence at most, where its first unfounded claim stands."""
     named = [mention for mention in mentions(paper) if mention.run not in known.baselines]
     for start, end in _spans(_SENTENCE, paper.text, 0, len(paper.text)):
+        if paper.text[start:end].rstrip().endswith("?"):
+            continue
         for clause in _spans(_CLAUSE, paper.text, start, end):
             if found := _claim(paper, known, named, (start, end), clause):
                 yield found
@@ -126,18 +130,23 @@ def _claim(
 ) -> Claim | None:
     start, end = clause
     for word in _CLAIM.finditer(paper.text, start, end):
-        before, after = paper.text[start : word.start()], paper.text[word.end() : end]
+        before = _EMPHASIS.sub("", paper.text[start : word.start()])
+        after = paper.text[word.end() : end]
         if _NOT.search(before) or _NOT_AFTER.search(after) or _HOPED.search(before) or _PURPOSE.search(before):
             continue
-        if word.group().lower().startswith("significant") and _FOR_THE_WORSE.search(before + after):
-            continue
-        if why := _unfounded(paper, known, named, sentence, clause):
+        passing = (BETTER, WORSE) if word.group().lower().startswith("significant") else (BETTER,)
+        if why := _unfounded(paper, known, named, sentence, clause, passing):
             return Claim(paper.place(word.start()), word.group(), *why)
     return None
 
 
 def _unfounded(
-    paper: Paper, known: Known, named: list[Mention], sentence: tuple[int, int], clause: tuple[int, int]
+    paper: Paper,
+    known: Known,
+    named: list[Mention],
+    sentence: tuple[int, int],
+    clause: tuple[int, int],
+    passing: tuple[str, ...],
 ) -> tuple[str, str] | None:
     """Why a claim of this clause does not hold, and what would; None: it holds, or is bound to nothing."""
     runs, metrics = _bound(paper, known, named, clause)
@@ -147,14 +156,14 @@ def _unfounded(
     if not runs and not ours and _cites(paper, sentence):
         return None
     if runs:
-        return next((told for run in runs for told in _of_run(known, run, metrics)), None)
+        return next((told for run in runs for told in _of_run(known, run, metrics, passing)), None)
     for metric in metrics:
-        if not known.some_better(metric):
+        if not known.some(passing, metric):
             return (
                 f"no run has the verdict better on {metric}",
                 f"say what was found, or write \\factverdict{{RUN}}{{{metric}}}",
             )
-    if ours and not metrics and not known.some_better():
+    if ours and not metrics and not known.some(passing):
         return (
             "no run has the verdict better on any metric",
             "say that nothing beat the baseline: that is a result, too",
@@ -162,12 +171,12 @@ def _unfounded(
     return None
 
 
-def _of_run(known: Known, run: str, metrics: list[str]) -> Iterator[tuple[str, str]]:
+def _of_run(known: Known, run: str, metrics: list[str], passing: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     if run not in known.verdicts:
         return  # it was not run, which is told by itself
     for metric in metrics or [""]:
         verdict = known.verdict(run, metric)
-        if verdict != BETTER:
+        if verdict not in passing:
             on = f" on {metric}" if metric else ""
             told = f"the verdict of {run}{on} is {verdict}" if verdict not in ("", "–") else f"{run} has no verdict{on}"
             advice = "the baseline is better" if verdict == WORSE else "say what the verdict says"
