@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from agent.core.latex_names import CITING, REFERRING
-from agent.core.latex_text import Paper
+from agent.core.latex_paper import Paper
 from agent.core.text import did_you_mean, listed, shorten
 from agent.writing.known import Known
 

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.latex_text import FACT, read
+from agent.core.latex_paper import FACT
+from agent.core.latex_text import read
 
 
 def text(source):
