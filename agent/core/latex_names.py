@@ -19,7 +19,7 @@ SHOWN = {
     "%": "%", "&": "&", "_": "_", "#": "#", "$": "$", "{": "{", "}": "}", " ": " ", "\n": " ", ",": "\u2009", ";": " ", ":": " ",
     "!": "", "/": "", "-": "", "\\": "\f", "times": "×", "cdot": "×", "pm": "±", "approx": "≈", "percent": "%", "textpercent": "%",
     "ldots": "…", "dots": "…", "quad": " ", "qquad": " ", "textendash": "–", "textemdash": "—", "textunderscore": "_",
-    "tabularnewline": "\f", "newline": " ", "linebreak": " ", "": "",
+    "S": "§", "textsection": "§", "tabularnewline": "\f", "newline": " ", "linebreak": " ", "": "",
 }  # fmt: skip
 
 # How many arguments are names, lengths or code (x); `s` are printed, and what is not listed prints all of its arguments.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from agent.core.latex_text import Paper, read
+from agent.core.latex_paper import Paper
+from agent.core.latex_text import read
 from agent.writing import claims, forms, numerals
 from agent.writing.known import Known
 from agent.writing.problem import Problem

@@ -3,7 +3,7 @@
 A claim word is weighed in its clause. It is none where it is negated, asked or hoped for, or said of others' work (a
 citation and neither a run nor "our"). What it is bound to stands in its clause; what is missing there, in its sentence:
 a run and a metric → that verdict · a run → its verdict as a whole · a metric → some run must be better on it ·
-"our method", "we achieve" → some run must be better on anything.
+"our method", "we achieve" → some run must be better on anything. "Significant" may also be a change for the worse.
 Limits: English; a pronoun ("it outperforms …") binds to nothing, unless its sentence names something.
 """
 
@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.core.comparison import BETTER, WORSE
-from agent.core.latex_text import BREAK, Paper
+from agent.core.latex_paper import BREAK, Paper
 from agent.core.text import listed
 from agent.writing.known import Known
 
 _CLAIM = re.compile(
     r"\b(?:improv(?:es?|ed|ing|ements?)|outperform\w*|beats?|beaten|beating|surpass\w*|superior|better|state[- ]of[- ]the[- ]art|"
-    r"significant(?:ly)?|wins|winning|advantages?|exceeds?\s+(?:the\s+)?baselines?)\b",
+    r"significant(?:ly)?|wins?|winning|advantages?|exceeds?\s+(?:the\s+)?baselines?)\b",
     re.IGNORECASE,
 )
 _NOT = re.compile(
@@ -30,7 +30,7 @@ _NOT = re.compile(
 )
 _NOT_AFTER = re.compile(
     r"\b(?:(?:is|are|was|were|could|can|has|have|been|be)\s+not|cannot|n['’]t|unconfirmed|within\s+noise|within\s+the\s+noise|"
-    r"remains?\s+(?:open|unclear)|disappears?|vanish\w*)\b",
+    r"remains?\s+(?:open|unclear)|at\s+first|initially|disappears?|vanish\w*)\b",
     re.IGNORECASE,
 )
 _HOPED = re.compile(
@@ -41,12 +41,15 @@ _HOPED = re.compile(
 _PURPOSE = re.compile(
     r"(?<!able )(?<!manages )(?<!managed )(?<!found )(?<!shown )(?<!seen )(?<!seems )(?<!appears )\bto\s+$"
 )
-_FOR_THE_WORSE = re.compile(r"\b(?:worse\w*|degrad\w*|deteriorat\w*|harm\w*|hurt\w*|lower|below)\b", re.IGNORECASE)
+_EMPHASIS = re.compile(
+    r"\b(?:not\s+only|without\s+(?:a\s+)?(?:doubt|question)|no\s+doubt)\b", re.IGNORECASE
+)  # negates nothing
 _OURS = re.compile(
     r"\b(?:our|the\s+proposed|this)\s+(?:[\w-]+\s+){0,3}?(?:method|approach|model|penalty|change|variant|technique|loss|autoencoder|"
     r"results?|regulari[sz]\w+|algorithm)s?\b|\bwe\s+(?:achieve|obtain|reach|outperform|improve|show|demonstrate|find|beat|see)\b",
     re.IGNORECASE,
 )
+_BASELINE = re.compile(r"\bbaselines?\b|\brun[_\s]0\w*\b", re.IGNORECASE)
 _SENTENCE = re.compile(rf"(?<=[.!?])\s+(?=[A-Z◦(])|\n\s*\n|{BREAK}")
 _CLAUSE = re.compile(r"[,;:—]\s|\s(?:but|while|whereas|although|though|yet|however|because|since)\s", re.IGNORECASE)
 _RUN = re.compile(
@@ -105,12 +108,12 @@ def _expanded(listing: str) -> list[str]:
 
 def claims(paper: Paper, known: Known) -> Iterator[Claim]:
     """One for each sentence at most, where its first unfounded claim stands."""
-    named = [mention for mention in mentions(paper) if mention.run not in known.baselines]
-    for start, end in _spans(_SENTENCE, paper.text, 0, len(paper.text)):
-        for clause in _spans(_CLAUSE, paper.text, start, end):
-            if found := _claim(paper, known, named, (start, end), clause):
-                yield found
-                break
+    named = tuple(mention for mention in mentions(paper) if mention.run not in known.baselines)
+    for sentence in _spans(_SENTENCE, paper.text, 0, len(paper.text)):
+        if paper.text[slice(*sentence)].rstrip().endswith("?"):
+            continue
+        scopes = (_Scope(paper, known, named, sentence, c) for c in _spans(_CLAUSE, paper.text, *sentence))
+        yield from [found for scope in scopes if (found := _claim(scope))][:1]
 
 
 def _spans(pattern: re.Pattern[str], text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -121,68 +124,86 @@ def _spans(pattern: re.Pattern[str], text: str, start: int, end: int) -> Iterato
     yield at, end
 
 
-def _claim(
-    paper: Paper, known: Known, named: list[Mention], sentence: tuple[int, int], clause: tuple[int, int]
-) -> Claim | None:
-    start, end = clause
-    for word in _CLAIM.finditer(paper.text, start, end):
-        before, after = paper.text[start : word.start()], paper.text[word.end() : end]
+@dataclass(frozen=True)
+class _Scope:
+    """A clause, and what it can be bound to."""
+
+    paper: Paper
+    known: Known
+    named: tuple[Mention, ...]  # runs, without baselines
+    sentence: tuple[int, int]  # both in the text
+    clause: tuple[int, int]
+
+    def runs(self, start: int, end: int) -> list[str]:
+        return list(dict.fromkeys(mention.run for mention in self._named(start, end)))
+
+    def metrics(self, start: int, end: int) -> list[str]:
+        text, labels = self.paper.text[start:end].lower(), self.known.metrics.items()
+        said = [metric for metric, label in labels if any(_says(text, name) for name in _names(metric, label))]
+        referred = [mention.metric for mention in self._named(start, end) if mention.metric in self.known.metrics]
+        return list(dict.fromkeys([*said, *referred]))
+
+    def _named(self, start: int, end: int) -> list[Mention]:
+        first, last = self.paper.place(start), self.paper.place(max(start, end - 1))
+        return [mention for mention in self.named if first <= mention.at <= last]
+
+    @property
+    def cites(self) -> bool:
+        first, last = self.paper.place(self.sentence[0]), self.paper.place(max(self.sentence[0], self.sentence[1] - 1))
+        return any(use.name.lower().startswith("cite") and first <= use.at <= last for use in self.paper.uses)
+
+
+def _claim(scope: _Scope) -> Claim | None:
+    text, (start, end) = scope.paper.text, scope.clause
+    for word in _CLAIM.finditer(text, start, end):
+        before, after = _EMPHASIS.sub("", text[start : word.start()]), text[word.end() : end]
         if _NOT.search(before) or _NOT_AFTER.search(after) or _HOPED.search(before) or _PURPOSE.search(before):
             continue
-        if word.group().lower().startswith("significant") and _FOR_THE_WORSE.search(before + after):
+        if _of_the_baseline(scope, before, word):
             continue
-        if why := _unfounded(paper, known, named, sentence, clause):
-            return Claim(paper.place(word.start()), word.group(), *why)
+        passing = (BETTER, WORSE) if word.group().lower().startswith("significant") else (BETTER,)
+        if why := _unfounded(scope, passing):
+            return Claim(scope.paper.place(word.start()), word.group(), *why)
     return None
 
 
-def _unfounded(
-    paper: Paper, known: Known, named: list[Mention], sentence: tuple[int, int], clause: tuple[int, int]
-) -> tuple[str, str] | None:
+def _of_the_baseline(scope: _Scope, before: str, word: re.Match[str]) -> bool:
+    """ "The baseline outperforms run 4": no claim for a run."""
+    start, end = scope.clause
+    ours = _OURS.search(before) or scope.runs(start, word.start())
+    return bool(_BASELINE.search(before) and not ours and scope.runs(word.end(), end))
+
+
+def _unfounded(scope: _Scope, passing: tuple[str, ...]) -> tuple[str, str] | None:
     """Why a claim of this clause does not hold, and what would; None: it holds, or is bound to nothing."""
-    runs, metrics = _bound(paper, known, named, clause)
-    wider_runs, wider_metrics = _bound(paper, known, named, sentence)
-    runs, metrics = runs or wider_runs, metrics or wider_metrics
-    ours = _OURS.search(paper.text, *sentence)
-    if not runs and not ours and _cites(paper, sentence):
-        return None
+    known = scope.known
+    runs = scope.runs(*scope.clause) or scope.runs(*scope.sentence)
+    metrics = scope.metrics(*scope.clause) or scope.metrics(*scope.sentence)
+    ours = _OURS.search(scope.paper.text, *scope.sentence)
     if runs:
-        return next((told for run in runs for told in _of_run(known, run, metrics)), None)
+        return next((told for run in runs for told in _of_run(known, run, metrics, passing)), None)
+    if scope.cites and not ours:
+        return None
     for metric in metrics:
-        if not known.some_better(metric):
-            return (
-                f"no run has the verdict better on {metric}",
-                f"say what was found, or write \\factverdict{{RUN}}{{{metric}}}",
-            )
-    if ours and not metrics and not known.some_better():
-        return (
-            "no run has the verdict better on any metric",
-            "say that nothing beat the baseline: that is a result, too",
-        )
+        if not known.some(passing, metric):
+            fix = f"say what was found, or write \\factverdict{{RUN}}{{{metric}}}"
+            return f"no run has the verdict better on {metric}", fix
+    if ours and not metrics and not known.some(passing):
+        fix = "say that nothing beat the baseline: that is a result, too"
+        return "no run has the verdict better on any metric", fix
     return None
 
 
-def _of_run(known: Known, run: str, metrics: list[str]) -> Iterator[tuple[str, str]]:
+def _of_run(known: Known, run: str, metrics: list[str], passing: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     if run not in known.verdicts:
         return  # it was not run, which is told by itself
     for metric in metrics or [""]:
         verdict = known.verdict(run, metric)
-        if verdict != BETTER:
+        if verdict not in passing:
             on = f" on {metric}" if metric else ""
             told = f"the verdict of {run}{on} is {verdict}" if verdict not in ("", "–") else f"{run} has no verdict{on}"
             advice = "the baseline is better" if verdict == WORSE else "say what the verdict says"
             yield told, f"{advice}, or write \\factverdict{{{run}}}{{{metric or known.primary}}}"
-
-
-def _bound(paper: Paper, known: Known, named: list[Mention], span: tuple[int, int]) -> tuple[list[str], list[str]]:
-    first, last = paper.place(span[0]), paper.place(max(span[0], span[1] - 1))
-    here = [mention for mention in named if first <= mention.at <= last]
-    text = paper.text[span[0] : span[1]].lower()
-    labels = [
-        metric for metric, label in known.metrics.items() if any(_says(text, name) for name in _names(metric, label))
-    ]
-    metrics = [mention.metric for mention in here if mention.metric in known.metrics]
-    return list(dict.fromkeys(m.run for m in here)), list(dict.fromkeys([*labels, *metrics]))
 
 
 def _names(metric: str, label: str) -> Iterator[str]:
@@ -194,11 +215,6 @@ def _names(metric: str, label: str) -> Iterator[str]:
 
 def _says(text: str, name: str) -> bool:
     return bool(name) and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
-
-
-def _cites(paper: Paper, span: tuple[int, int]) -> bool:
-    first, last = paper.place(span[0]), paper.place(max(span[0], span[1] - 1))
-    return any(use.name.lower().startswith("cite") and first <= use.at <= last for use in paper.uses)
 
 
 def missing(paper: Paper, known: Known) -> Iterator[tuple[int, str, str]]:

@@ -7,25 +7,26 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from agent.core.latex_names import CITING, REFERRING
-from agent.core.latex_text import Paper
+from agent.core.latex_paper import Paper
 from agent.core.text import did_you_mean, listed, shorten
 from agent.writing.known import Known
 
 Found = Iterator[tuple[int, str, str]]  # where in the source, what, what would pass
 
 _PLACEHOLDERS = (
-    r"\b(?:TODO|FIXME|TBD|TBA)\b",
-    r"\bX{2,}(?:\.X+)?\b|\bX\.X+\b",
+    r"(?-i:\b(?:TODO|FIXME|TBD|TBA)\b)",
+    r"(?-i:\bX{2,}(?:\.X+)?\b|\bX\.X+\b)",
     r"\?\?+",
     r"\blorem\s+ipsum\b",
-    r"\b[A-Z]{3,}(?:\s+[A-Z]{3,})*\s+HERE\b",
+    r"(?-i:\b[A-Z]{3,}(?:\s+[A-Z]{3,})*\s+HERE\b)",
     r"\[(?:insert|your|to\s+be|citation|placeholder|fill|add)\b[^\]]*\]",
     r"\((?:to\s+be\s+(?:filled|written|added|done|completed)|placeholder)\b[^)]*\)",
     r"<(?:insert|your|method|model|name|title|number|value|dataset|author)\b[^<>]*>",
+    r"\[(?:figure|table|section|equation|ref\w*)\s*(?:X+|N|\?+)\]",
+    r"\byour\s+\w+\s+here\b",
     r"\bplaceholder\s+(?:text|figure|value)\b",
 )
 _PLACEHOLDER = re.compile("|".join(f"(?:{pattern})" for pattern in _PLACEHOLDERS), re.IGNORECASE)
-_CASED = re.compile(r"TODO|FIXME|TBD|TBA|X{2,}|X\.X|HERE")  # words that are placeholders in capitals only
 _HTML = re.compile(r"</?(?:[a-z]+\d?)\s*/?>", re.IGNORECASE)
 _MARKDOWN = re.compile(r"\*\*[^*\n]+\*\*|```\w*|^\#{1,4} ", re.MULTILINE)
 _IMAGES = ("", ".pdf", ".png", ".jpg", ".jpeg")
@@ -37,9 +38,7 @@ def placeholders(paper: Paper, known: Known) -> Found:
         if use.name == "placeholder":
             yield use.at, f"a placeholder is left: [{shorten(' '.join(use.words), 60)}]", fix
     for found in _PLACEHOLDER.finditer(paper.text):
-        word = found.group()
-        if word.isupper() or not _CASED.search(word.upper()) or word[0] in "[(<":
-            yield paper.place(found.start()), f"a placeholder is left: {shorten(word, 60)}", fix
+        yield paper.place(found.start()), f"a placeholder is left: {shorten(found.group(), 60)}", fix
 
 
 def html(paper: Paper, known: Known) -> Found:

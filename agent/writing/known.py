@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.core import cells
-from agent.core.comparison import BETTER
 from agent.core.idea import Idea
 from agent.core.state import State
 from agent.core.template import Template
@@ -31,10 +30,10 @@ class Known:
         """Of a run on a metric, or as a whole where it has none of its own."""
         return self.verdicts.get(run, {}).get(metric, "")
 
-    def some_better(self, metric: str = "") -> bool:
-        """Whether any run is better, on this metric or on any."""
+    def some(self, verdicts: tuple[str, ...], metric: str = "") -> bool:
+        """Whether any run has one of these verdicts, on this metric or on any."""
         found = (told.items() for told in self.verdicts.values())
-        return any(v == BETTER and metric in ("", name) for one in found for name, v in one)
+        return any(v in verdicts and metric in ("", name) for one in found for name, v in one)
 
 
 def known_of(

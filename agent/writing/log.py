@@ -1,7 +1,7 @@
 r"""The logs of pdfLaTeX (with -file-line-error) and BibTeX, read into short problems with file and line.
 
 One mistake makes LaTeX report several errors: those that only follow are left out where that can be told (a second error
-of a line, math closed for want of a $, …). A row of _ERRORS turns one message into a sentence; an unknown one is quoted.
+of a line, math closed for want of a $, …). A row of ERRORS turns one message into a sentence; an unknown one is quoted.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.core.text import shorten
+from agent.writing.log_table import ERRORS, FACTS, FOLLOWS, ON_ONE_LINE
 from agent.writing.problem import Problem
 
 TOO_WIDE = 15.0  # points that may stick out before it is told
@@ -33,47 +34,6 @@ class _Error:
         return found.group(1) if found else "this"
 
 
-_FACTS = "Package facts Error: "  # what facts.tex says of a reference to nothing
-_ERRORS: tuple[tuple[str, str, str], ...] = (
-    (r"Undefined control sequence", "{last} is not defined", "take it out, or load the package that has it"),
-    (r"Missing \$ inserted at a blank line", "math that was opened before this line is not closed", "close it; it may hold no blank line"),
-    (r"Missing \$ inserted", "{last} is math and stands outside of $…$", "put it into $…$, or escape it"),
-    (r"Too many \}'s|Extra \}", "a }} closes nothing", "take it out, or open it"),
-    (r"Environment (.+) undefined", "environment {1} is not defined", "use another, or load the package that has it"),
-    (r"\\begin\{(.+?)\} on input line (\d+) ended by \\end\{document\}", "\\begin{{{1}}} is never closed", "add \\end{{{1}}}"),
-    (r"\\begin\{(.+?)\} on input line (\d+) ended by \\end\{(.+?)\}", "\\begin{{{1}}} of line {2} is ended by \\end{{{3}}}",
-     "end it with \\end{{{1}}}"),
-    (r"\\begin\{document\} ended by \\end\{(.+?)\}", "\\end{{{1}}} closes nothing that is open", "take it out, or add its \\begin"),
-    (r"File `(.+?\.(?:sty|cls))' not found", "{1} is not installed", "do without it"),
-    (r"File `(.+?)' not found", "there is no file {1}", "name one that exists"),
-    (r"Double (subscript|superscript)", "a second {1} directly behind the first", "put braces around what belongs together"),
-    (r"Misplaced alignment tab character &", "& outside of a table", "write \\&"),
-    (r"Extra alignment tab", "a row has more & than its table has columns", "give the table more columns, or the row fewer"),
-    (r"You can't use `macro parameter character #'", "unescaped #", "write \\#"),
-    (r"Misplaced \\(?:noalign|omit)", "{last} stands in the middle of a row", "end the row before it with \\\\"),
-    (r"Paragraph ended before \\(align|gather|multline|equation|flalign|eqnarray)\*?", "a blank line in {1}, or it is not closed",
-     "take the blank line out"),
-    (r"(?:File|Paragraph) ended (?:while scanning use of|before) (\\\S+?)(?: was complete)?\.?$",
-     "the argument of {command} is never closed", "add the missing }}; it may hold no blank line"),
-    (r"Bad math environment delimiter", "\\left without \\right, or delimiters that do not belong together", "close it as it was opened"),
-    (r"Missing \\(?:right|left)\.? inserted|Extra \\(?:right|left)", "\\left without \\right", "close it in the same formula"),
-    (r"Illegal unit of measure|Missing number", "a length lacks its number or unit, at {last}", "write it like 2mm"),
-    (r"Unicode character .*?\(U\+([0-9A-F]+)\)", "the character {character} (U+{1}) cannot be typeset", "write the LaTeX command for it"),
-    (r"Lonely \\item", "\\item outside of a list", "put it into itemize or enumerate"),
-    (r"Missing \\begin\{document\}", "text before \\begin{{document}}", "move it behind"),
-    (r"\\caption outside float", "\\caption outside of a figure or table", "put it into one"),
-    (r"Option clash for package (\S+?)\.?$", "package {1} is loaded twice, with different options", "load it once"),
-    (r"Command (\\\S+) already defined", "{1} is defined already", "choose another name, or \\renewcommand"),
-    (r"\\verb illegal", "\\verb inside of an argument", "write \\texttt{{…}}"),
-    (r"Something's wrong--perhaps a missing \\item", "a list without \\item", "begin it with \\item"),
-    (r"TeX capacity exceeded|Maximum (?:logical )?loop|endless", "LaTeX runs in circles here", "take out what calls itself"),
-    (r"You can't use `(.+?)' in", "{1} cannot stand here", "take it out"),
-)  # fmt: skip
-_FOLLOWS = re.compile(  # only ever the echo of another error
-    r"Missing (?:\\endgroup|\\cr|[{}]|\\right\.?|control sequence|number|#) inserted|Display math should end|Emergency stop|==>|"
-    r"You can't use `(?:\\eqno|\\hrule|\\end|\\noalign|\\prevdepth)|That makes 100 errors|Argument of .* has an extra|Extra }, or forgotten"
-)
-_ON_ONE_LINE = ("Undefined control sequence", "Unicode character", _FACTS)  # a second one on a line is one of its own
 _HEAD = re.compile(r"^(?:(?:\./)?(?P<file>[^:\s()][^:()]*\.\w+):(?P<line>\d+): |! )(?P<what>.+)$")
 _WARNINGS = (
     (
@@ -131,10 +91,10 @@ def _errors(lines: list[str], texts: Mapping[str, str], main: str) -> Iterator[P
         echo |= ended_early and error.message.startswith("Misplaced")
         ended_early |= error.message.startswith("Paragraph ended")
         again = (error.file, error.line) in seen and not error.message.removeprefix("LaTeX Error: ").startswith(
-            _ON_ONE_LINE
+            ON_ONE_LINE
         )
         ended = re.search(r"ended by \\end\{(.+?)\}", error.message)
-        if echo or again or (told and _FOLLOWS.search(error.message)) or (ended and ended.group(1) in unknown):
+        if echo or again or (told and FOLLOWS.search(error.message)) or (ended and ended.group(1) in unknown):
             continue
         told = True
         seen.add((error.file, error.line))
@@ -165,12 +125,12 @@ def _raw(lines: list[str], main: str) -> Iterator[_Error]:
 
 def _problem(error: _Error, texts: Mapping[str, str], main: str) -> Problem:
     message = error.message.removeprefix("LaTeX Error: ")
-    if message.startswith(_FACTS):
-        name = message.removeprefix(_FACTS).removeprefix("Unknown fact: ")
+    if message.startswith(FACTS):
+        name = message.removeprefix(FACTS).removeprefix("Unknown fact: ")
         return Problem(
             "fact", error.file, error.line, f"there is no fact {name}", "refer to a run and metric that were measured"
         )
-    for pattern, what, fix in _ERRORS:
+    for pattern, what, fix in ERRORS:
         if found := re.search(pattern, message):
             return _told(error, found, what, fix, texts, main)
     return Problem("latex", error.file, error.line, shorten(message.rstrip("."), 120), "")

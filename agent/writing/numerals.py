@@ -42,6 +42,10 @@ _INDEX_BEFORE = re.compile(
     r"columns?|pages?|pp?\.|lines?|no\.|item|experiment|latents?|features?|neurons?|index|position|part|footnote|§)\s+$",
     re.IGNORECASE,
 )
+_SECTION_BEFORE = re.compile(
+    r"(?:\b(?:sections?|sec\.|chapters?|appendix|figures?|fig\.|tables?|equations?|eq\.)\s+|§\s*)$", re.IGNORECASE
+)
+_INTERVAL_AFTER = re.compile(r"[\s-]*(?:confidence\s+)?(?:intervals?|CIs?)\b", re.IGNORECASE)
 _DIMENSION_AFTER = re.compile(r"-?(?:st|nd|rd|th|D)\b")
 
 
@@ -73,8 +77,10 @@ def _numeral(found: re.Match[str], text: str) -> Numeral | None:
     decimal = not written or "." in written
     if (groups["sign"] is None) and (_DECIMAL_NAME if decimal else _NAMED_BEFORE).search(before):
         return None
-    if decimal and _VERSION_BEFORE.search(before):
+    if decimal and not marked and (_VERSION_BEFORE.search(before) or _SECTION_BEFORE.search(before)):
         return None
+    if groups.get("percent") and written == "95" and _INTERVAL_AFTER.match(text, found.end()):
+        return None  # what \factci gives is called so
     if not decimal and not marked and _DIMENSION_AFTER.match(text, found.end()):
         return None
     value = _value(groups)
@@ -102,6 +108,8 @@ def why(numeral: Numeral, text: str, settings: frozenset[float], idea: frozenset
         return "a setting of a run"
     if any(_among(value * scale, idea) for scale in scales):
         return "a number of the idea"
+    if numeral.text.endswith(("×", "fold", "x")) and value == int(value) <= 100:
+        return "a count"
     if numeral.measured or value != int(value):
         return ""
     if value <= 100:

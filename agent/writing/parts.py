@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agent.core.latex_text import Paper, read
+from agent.core.latex_paper import Paper
+from agent.core.latex_text import read
 from agent.core.text import listed, plural, shorten
 from agent.writing.problem import Problem
 
