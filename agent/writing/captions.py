@@ -53,6 +53,7 @@ def caption(state: State, template: Template, figure: Figure) -> str:
         *_marked(figure, first),
         _outcome(state, template, first),
         _failed(state, figure),
+        "Arrows: values beyond the axis." if any(_is_beyond(p) for p in figure.panels) else "",
         f"{plural(figure.left_out, 'earlier run is', 'earlier runs are')} left out." if figure.left_out else "",
     ]
     return " ".join(filter(None, sentences))
@@ -112,6 +113,12 @@ def _fill(panel: Panel) -> str:
     mixed = not all(point.fresh for point in runs)
     said = "Filled: measured again on fresh seeds, as the baseline is"
     return said + ("; hollow: as first measured." if mixed else ".")
+
+
+def _is_beyond(panel: Panel) -> bool:
+    places = [(panel.y, point.y) for point in panel.points]
+    places += [(panel.x, point.x) for point in panel.points if panel.x and point.x is not None]
+    return any(not axis.low <= value <= axis.high for axis, value in places)
 
 
 def _marked(figure: Figure, panel: Panel) -> list[str]:

@@ -66,7 +66,7 @@ def main() -> None:
 def rows(one: dict[str, Any]) -> Figure:
     """Panels side by side, at most three; each run is a row of all of them."""
     panels, names = one["panels"], one["rows"]
-    across = min(3, len(panels))
+    across = 2 if len(panels) == 4 else min(3, len(panels))
     down = math.ceil(len(panels) / across)
     figure = Figure(figsize=(one["width"], 0.45 + down * (0.62 + 0.17 * len(names))), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False)
@@ -102,7 +102,8 @@ def runs(one: dict[str, Any]) -> Figure:
     reference(axes, panel, axes.axhline, axes.axhspan)
     number = {row["run"]: row["number"] for row in one["rows"] if not row["baseline"]}
     first, last = min(number.values()), max(number.values())
-    axes.set_xlim(first - 0.6, last + 0.6)
+    margin = max(0.6, 0.03 * (last - first))
+    axes.set_xlim(first - margin, last + margin)
     for point in panel["points"]:
         if point["run"] in number:
             put(axes, point, {"x": (number[point["run"]], None), "y": (point["y"], point["y_stderr"])})
@@ -130,8 +131,9 @@ def plane(one: dict[str, Any]) -> Figure:
         places = {}
         for point in panel["points"]:
             where = {"x": (point["x"], point["x_stderr"]), "y": (point["y"], point["y_stderr"])}
-            places[point["run"]] = put(axes, point, where)
-        write_names(axes, {names[run]: place for run, place in places.items()})
+            name = names[point["run"]] + (f" ({point['mean']})" if beyond(axes.get_ylim(), point["y"]) else "")
+            places[name] = put(axes, point, where, tell=False)
+        write_names(axes, places)
     legend(figure, one)
     return figure
 
@@ -216,13 +218,13 @@ def reference(axes: Axes, panel: dict[str, Any], line: Any, span: Any) -> None:
         line(mean, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
 
 
-def put(axes: Axes, point: dict[str, Any], where: dict[str, Any]) -> tuple[float, float]:
+def put(axes: Axes, point: dict[str, Any], where: dict[str, Any], tell: bool = True) -> tuple[float, float]:
     """One mark with its error bars; what lies beyond an axis becomes an arrow at its end, with the number."""
     (x, x_stderr), (y, y_stderr) = where["x"], where["y"]
     shape, colour, _ = MARKS.get(point["mark"], MARKS[""])
     horizontal, vertical = beyond(axes.get_xlim(), x), beyond(axes.get_ylim(), y)
     if horizontal or vertical:
-        return arrow(axes, point, (x, y), horizontal, vertical, colour)
+        return arrow(axes, point["mean"] if tell else "", (x, y), horizontal, vertical, colour)
     axes.errorbar(x, y, yerr=y_stderr, xerr=x_stderr, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2, zorder=3)
     face = "white" if not filled(point) else colour
     hatch = "////////" if point["mark"] == HATCHED else None
@@ -239,17 +241,15 @@ def beyond(limits: tuple[float, float], value: float) -> int:
     return int(value > limits[1]) - int(value < limits[0])
 
 
-def arrow(
-    axes: Axes, point: dict[str, Any], at: tuple[float, float], right: int, up: int, colour: str
-) -> tuple[float, float]:
+def arrow(axes: Axes, said: str, at: tuple[float, float], right: int, up: int, colour: str) -> tuple[float, float]:
     (left, end), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     x = at[0] if not right else (end if right > 0 else left)
     y = at[1] if not up else (top if up > 0 else bottom)
     shape = {(1, 0): ">", (-1, 0): "<", (0, 1): "^", (0, -1): "v"}.get((right, up), "D")
     axes.scatter(x, y, s=SIZE * 0.7, marker=shape, color=colour, clip_on=False, zorder=4)
-    if right and not up:
-        axes.annotate(plain(point["mean"]), (x, y), (-6 * right, 0), textcoords="offset points", fontsize=6, color=colour,
-                      ha="right" if right > 0 else "left", va="center", zorder=5)  # fmt: skip
+    inwards = (-6 * right, 0) if right else (0, -9 * up)
+    axes.annotate(plain(said), (x, y), inwards, textcoords="offset points", fontsize=6, color=colour,
+                  ha={1: "right", -1: "left"}.get(right, "center"), va="center", zorder=5)  # fmt: skip
     return x, y
 
 

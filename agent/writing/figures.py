@@ -25,7 +25,7 @@ from agent.writing import axes, captions
 from agent.writing.figure import BASELINE, OTHER_BASELINE, Figure, Panel, Point, Row
 
 VERSION = 1  # of the document that draw.py reads
-MOST_ROWS, MOST_PANELS, MOST_CONSTRAINTS = 20, 6, 2
+MOST_ROWS, MOST_RUNS, MOST_PANELS, MOST_CONSTRAINTS = 20, 100, 6, 2
 _FEW = 3  # primary metrics; where there are fewer, other metrics with a direction join them
 NARROW, FULL = 3.3, 6.8  # inches: a column of a paper, and the whole width
 
@@ -35,13 +35,13 @@ def figures(state: State, template: Template) -> tuple[Figure, ...]:
     reference, primary = state.reference, (state.plan or {}).get("primary", "")
     if reference is None or not state.tried or primary not in reference.metrics:
         return ()
-    shown, left_out = _shown(state, template)
+    shown = _shown(state, template, MOST_ROWS)
     made = [
         _metrics(state, template, shown, primary),
-        _over_runs(state, template, shown, primary),
+        _over_runs(state, template, _shown(state, template, MOST_RUNS), primary),
         *_tradeoff(state, template, shown, primary),
     ]
-    return tuple(_told(state, template, replace(figure, left_out=left_out)) for figure in made)
+    return tuple(_told(state, template, figure) for figure in made)
 
 
 def document(state: State, template: Template) -> dict[str, Any]:
@@ -51,18 +51,18 @@ def document(state: State, template: Template) -> dict[str, Any]:
 
 
 def _told(state: State, template: Template, figure: Figure) -> Figure:
+    figure = replace(figure, left_out=len({run.name for run in state.good} - set(figure.runs)))
     words = captions.caption(state, template, figure)
     return replace(figure, caption=words, table=captions.table(state, figure))
 
 
-def _shown(state: State, template: Template) -> tuple[list[Run], int]:
+def _shown(state: State, template: Template, most: int) -> list[Run]:
     """Baselines, then the runs with results by number: if there are too many, the best and the newest."""
     bases = [state.runs[name] for name in state.baselines if name in state.runs and state.runs[name].status == "good"]
-    room = max(1, MOST_ROWS - len(bases))
+    room = max(1, most - len(bases))
     first = best(state, template)
     kept = [run for run in state.good if run is first] + [run for run in reversed(state.good) if run is not first]
-    runs = sorted(kept[:room], key=lambda run: run.number)
-    return [*bases, *runs], len(state.good) - len(runs)
+    return [*bases, *sorted(kept[:room], key=lambda run: run.number)]
 
 
 def _row(run: Run, state: State, template: Template) -> Row:
@@ -119,13 +119,14 @@ def _panel(shown: Sequence[Run], identity: str, state: State, template: Template
     if base and base.x is not None and tolerance is not None:
         allowed = (base.x - tolerance, base.x + tolerance)
     spans = [_span(p.x, p.x_stderr, p.mark) for p in points if p.x is not None]
-    x = axes.axis(across, template, [*spans, *([(*allowed, True)] if allowed else [])])
+    x = axes.axis(across, template, [*spans, *([(*allowed, axes.KEPT)] if allowed else [])])
     return Panel(y, points, (base.y, base.y_stderr) if base else None, x, allowed)
 
 
 def _span(value: float, stderr: float | None, mark: str) -> axes.Span:
-    """What a point covers, and whether the axis must show it: other baselines may lie far away."""
-    return value - (stderr or 0.0), value + (stderr or 0.0), mark != OTHER_BASELINE
+    """What a point covers, and whether the axis must show it."""
+    rank = {BASELINE: axes.KEPT, OTHER_BASELINE: axes.OTHER}.get(mark, axes.RUN)
+    return value - (stderr or 0.0), value + (stderr or 0.0), rank
 
 
 def _metrics(state: State, template: Template, shown: Sequence[Run], primary: str) -> Figure:
@@ -150,7 +151,7 @@ def _is_worth_it(identity: str, template: Template) -> bool:
 
 
 def _over_runs(state: State, template: Template, shown: Sequence[Run], primary: str) -> Figure:
-    failed = [run for run in state.tried if run.status == "closed"][-MOST_ROWS:]
+    failed = [run for run in state.tried if run.status == "closed"][-MOST_RUNS:]
     rows = sorted(
         (_row(run, state, template) for run in [*shown, *failed]), key=lambda row: (not row.baseline, row.number)
     )

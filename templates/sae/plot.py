@@ -47,7 +47,7 @@ def bars(found: dict[str, dict]) -> None:
         axis.set_xticks(range(len(found)), [labels[run] for run in found], rotation=35, ha="right")
         axis.set_title(title, fontsize=10)
         axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig("metrics.png", dpi=200)
+    keep(figure, "metrics")
 
 
 def sparsity(found: dict[str, dict]) -> None:
@@ -74,7 +74,13 @@ def sparsity(found: dict[str, dict]) -> None:
             left, right = axis.get_xlim()
             axis.set_xlim(min(left, 0.8 * target), max(right, 1.2 * target))
     axes[1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    figure.savefig("sparsity.png", dpi=200)
+    keep(figure, "sparsity")
+
+
+def keep(figure: plt.Figure, name: str) -> None:
+    """For the screen and for print."""
+    figure.savefig(f"{name}.png", dpi=200)
+    figure.savefig(f"{name}.pdf", metadata={"CreationDate": None})
 
 
 def plain_logarithm(axis: plt.Axes, title: str) -> None:
@@ -100,11 +106,11 @@ def curves(found: dict[str, dict]) -> None:
         axis.set_xlabel("training step")
         plain_logarithm(axis, title)
     axes[0].legend(frameon=False, fontsize=8)
-    figure.savefig("training.png", dpi=200)
+    keep(figure, "training")
 
 
 if __name__ == "__main__":
-    matplotlib.rcParams["savefig.facecolor"] = "white"
+    matplotlib.rcParams.update({"savefig.facecolor": "white", "pdf.fonttype": 42})
     everything = results()
     bars(everything)
     sparsity(everything)

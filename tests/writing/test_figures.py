@@ -125,10 +125,11 @@ def test_a_run_that_lacks_a_metric_has_no_point_there():
 def test_of_very_many_runs_the_best_and_the_newest_are_drawn_and_the_rest_is_counted():
     steps = [studies.ran(0.05 if n == 3 else 0.07 + n / 1000) for n in range(1, 41)]
     state, kind = studies.study(*steps)
-    found = figures(state, kind)[0]
+    found, over_runs, *_ = figures(state, kind)
     runs = [row.number for row in found.rows if not row.baseline]
     assert len(found.rows) == MOST_ROWS and runs[0] == 3 and runs[1:] == list(range(25, 41))
     assert "23 earlier runs are left out." in found.caption
+    assert len(over_runs.rows) == 43 and "left out" not in over_runs.caption
 
 
 # ---- axes
@@ -150,8 +151,37 @@ def test_values_over_several_powers_of_ten_get_a_logarithmic_axis():
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -3e-12, 1e15, 1.7e308, -1.7e308, 5e-324])
 def test_an_axis_has_a_length_whatever_is_on_it(value):
-    axis = axes.axis("a.b", template(), [(value, value, True)])
+    axis = axes.axis("a.b", template(), [(value, value, axes.RUN)])
     assert axis.low < axis.high and math.isfinite(axis.low) and math.isfinite(axis.high)
+
+
+def ends(direction, *spans):
+    metrics = {"a.b": {"direction": direction}}
+    axis = axes.axis("a.b", template(metrics=metrics), [(s, s, rank) for s, rank in spans])
+    return axis.scale, axis.low, axis.high
+
+
+USUAL = ((0.06, axes.KEPT), (0.062, axes.RUN), (0.061, axes.RUN))
+
+
+def test_a_run_that_is_far_worse_does_not_press_the_others_together():
+    scale, low, high = ends("down", *USUAL, (3.0, axes.RUN))
+    assert scale == "linear" and 0.05 < low < 0.06 and 0.062 < high < 0.07
+    scale, low, high = ends("up", *USUAL, (-3.0, axes.RUN))
+    assert 0.05 < low < 0.06 and 0.062 < high < 0.07
+
+
+def test_what_is_far_better_and_the_baseline_are_always_on_the_axis():
+    assert ends("down", *USUAL, (0.0001, axes.RUN))[1] < 0.0001
+    assert ends("up", *USUAL, (3.0, axes.RUN))[2] > 3.0
+    assert ends("none", *USUAL, (-3.0, axes.RUN))[1] < -3.0
+    far = ((9.0, axes.KEPT), (0.06, axes.RUN), (0.061, axes.RUN), (0.062, axes.RUN))
+    assert ends("down", *far)[2] > 9.0
+
+
+def test_only_few_runs_are_left_beyond_an_axis():
+    runs = [(0.06, axes.KEPT), (0.061, axes.RUN), (-50.0, axes.RUN), (-60.0, axes.RUN), (-2000.0, axes.RUN)]
+    assert -100 < ends("up", *runs)[1] < -60
 
 
 def test_a_unit_is_taken_out_of_a_label():

@@ -1,4 +1,4 @@
-"""Print the runs as bars; figures come with a later part."""
+"""Print the runs as bars. The default figures draw them; better ones would be made here."""
 
 import json
 import pathlib
