@@ -24,7 +24,7 @@ from agent.writing import appendix
 from agent.writing.facts_tex import facts_tex
 from agent.writing.notes import filled, rendered
 
-LATEX, FACTS = "latex/", "latex/facts.tex"
+LATEX, PAPER, FACTS = "latex/", "latex/paper.tex", "latex/facts.tex"
 _LONGEST = 10_000_000
 
 
