@@ -16,7 +16,12 @@ from tests.stories import world
 from tests.stories.world import Script, block, edits, new_file, notes, rate
 
 EVERY_KIND = [kind.model_fields["type"].default for kind in get_args(events.Event)]
-LEDGER = 'open(".study/executions", "a").write(out_dir + "\\n")\n    fits = {}'
+# More seeds of a run are measured in a copy of the code below the study.
+LEDGER = """here = os.path.realpath(".")
+    while not os.path.exists(here + "/.study/journal.jsonl"):
+        here = os.path.dirname(here)
+    open(here + "/.study/executions", "a").write(out_dir + "\\n")
+    fits = {}"""
 FETCH = """
 def fetch():
     done = open(".study/executions", "a")
@@ -76,6 +81,11 @@ STUDIES = {
                "Repair it.\n" + REPAIR])
         | {("notes", "run_1", 1): notes("run_1")},
         (0, "the limit of 1 run is reached"),
+    ),
+    "more seeds of a run": (
+        {"max_runs": 2},
+        edits(rate(0.05, 0.02), ["REPLICATE: run_1 seeds=2", "Nothing is left.\n" + notes("run_1") + "ALL_COMPLETED"]),
+        (0, "the coder has nothing more to try"),
     ),
     "data that comes at the second try, too dear": (
         {"max_runs": 1, "max_cost": 1.0, "retry_wait": 0.01},
