@@ -207,6 +207,7 @@ def test_a_caption_says_what_marks_are_only_where_there_are_such():
     assert "Not comparable with the baseline (hatched): run 6 and run 7." in ten
     assert "Filled: measured again on fresh seeds, as the baseline is; hollow: as first measured." in ten
     assert "Run 10 \\factverdict{run_10}{core.kl_nats} the baseline (\\factdiff{run_10}{run_0}{core.kl_nats})." in ten
+    assert "factverdict" not in sizes  # the best is not confirmed, and so it is not said to be better
     assert "Not confirmed on fresh seeds: run 3." in sizes and "Filled" not in sizes
     assert "no standard error is known" in plain and "hatched" not in plain and "Seeds" not in plain
 
