@@ -8,12 +8,13 @@ texts are those of the file, and what follows from it is reckoned anew. README.m
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from agent.core.facts import Facts, facts_of
 from agent.core.renewed import Source, files_of
 from agent.core.result import Result, parse_result
 from agent.core.state import State
+from agent.core.template import Template
 from agent.report import summary
 from agent.steps.desk import Desk
 from agent.store import files
@@ -42,16 +43,23 @@ def kept_texts(desk: Desk, state: State, changed: Mapping[str, str] | None = Non
 
 def known_facts(desk: Desk, state: State) -> Facts:
     """From the results files as committed, or, of a run that is just being accepted, as they lie in the study."""
+
+    def read(path: str) -> bytes:
+        committed = desk.workspace.read(desk.state.head, [path]).get(path)
+        return files.read_tail(desk.layout.root / path, _LONGEST).encode() if committed is None else committed
+
+    return facts_read(state, desk.template, read)
+
+
+def facts_read(state: State, template: Template, read: Callable[[str], bytes]) -> Facts:
+    """From results files that `read` gives by their path in the study. What is no results file is left out: the journal counts."""
     sources = {}
-    for run in state.runs.values():
-        for path in files_of(run) if run.status == "good" else ():
-            data = _committed(desk, path)
-            if data is None:
-                data = files.read_tail(desk.layout.root / path, _LONGEST).encode()
-            result = parse_result(data.decode("utf-8", "replace"))
-            if isinstance(result, Result):
-                sources[path] = Source(result, hashlib.sha256(data).hexdigest())
-    return facts_of(state, desk.template, sources)
+    for path in (path for run in state.runs.values() if run.status == "good" for path in files_of(run)):
+        data = read(path)
+        result = parse_result(data.decode("utf-8", "replace"))
+        if isinstance(result, Result):
+            sources[path] = Source(result, hashlib.sha256(data).hexdigest())
+    return facts_of(state, template, sources)
 
 
 def _notes(desk: Desk, facts: Facts, texts: Mapping[str, str]) -> str:
@@ -61,7 +69,3 @@ def _notes(desk: Desk, facts: Facts, texts: Mapping[str, str]) -> str:
         return rendered(texts.get("notes.txt", ""), facts, ideas)
     filled_in = {name: rendered(text, facts, ideas) for name, text in texts.items() if name.startswith("notes/")}
     return filled(summary.notes(facts.book.state, desk.template, desk.idea.title, filled_in), facts)
-
-
-def _committed(desk: Desk, path: str) -> bytes | None:
-    return desk.workspace.read(desk.state.head, [path]).get(path)
