@@ -48,15 +48,26 @@ def known_facts(desk: Desk, state: State) -> Facts:
     """From the results files as committed, or, of a run that is just being accepted, as they lie in the study."""
 
     def read(path: str) -> bytes:
-        data = _committed(desk, path)
-        return data if data is not None else files.read_tail(desk.layout.root / path, _LONGEST).encode()
+        committed = desk.workspace.read(desk.state.head, [path]).get(path)
+        return files.read_tail(desk.layout.root / path, _LONGEST).encode() if committed is None else committed
 
-    return facts_of(state, desk.template, _sources(state, read))
+    return facts_read(state, desk.template, read)
+
+
+def facts_read(state: State, template: Template, read: Callable[[str], bytes]) -> Facts:
+    """From results files that `read` gives by their path in the study. What is no results file is left out: the journal counts."""
+    sources = {}
+    for path in (path for run in state.runs.values() if run.status == "good" for path in files_of(run)):
+        data = read(path)
+        result = parse_result(data.decode("utf-8", "replace"))
+        if isinstance(result, Result):
+            sources[path] = Source(result, hashlib.sha256(data).hexdigest())
+    return facts_of(state, template, sources)
 
 
 def on_disk(root: Path, state: State, template: Template, machine: Mapping[str, Any]) -> dict[str, bytes]:
     """facts.tex and appendix.tex of a study as its results files lie there now, whoever changed them."""
-    facts = facts_of(state, template, _sources(state, lambda path: files.read_tail(root / path, _LONGEST).encode()))
+    facts = facts_read(state, template, lambda path: files.read_tail(root / path, _LONGEST).encode())
     return made_for(state, template, facts, files.read_tail(root / PAPER, _LONGEST), machine)
 
 
@@ -69,17 +80,6 @@ def made_for(state: State, template: Template, facts: Facts, tex: str, machine: 
     return {name: text.encode() for name, text in made.items()}
 
 
-def _sources(state: State, read: Callable[[str], bytes]) -> dict[str, Source]:
-    sources = {}
-    for run in state.runs.values():
-        for path in files_of(run) if run.status == "good" else ():
-            data = read(path)
-            result = parse_result(data.decode("utf-8", "replace"))
-            if isinstance(result, Result):
-                sources[path] = Source(result, hashlib.sha256(data).hexdigest())
-    return sources
-
-
 def _notes(desk: Desk, facts: Facts, texts: Mapping[str, str]) -> str:
     """What the coder wrote is rendered before it is put among what the tool says of the runs, which needs no source."""
     ideas = [str(value) for value in desk.idea.fields.values()]
@@ -87,7 +87,3 @@ def _notes(desk: Desk, facts: Facts, texts: Mapping[str, str]) -> str:
         return rendered(texts.get("notes.txt", ""), facts, ideas)
     filled_in = {name: rendered(text, facts, ideas) for name, text in texts.items() if name.startswith("notes/")}
     return filled(summary.notes(facts.book.state, desk.template, desk.idea.title, filled_in), facts)
-
-
-def _committed(desk: Desk, path: str) -> bytes | None:
-    return desk.workspace.read(desk.state.head, [path]).get(path)
