@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.core.config import Settings
 from agent.core.errors import ScientistError
+from agent.core.text import listed
 from agent.doctor.check import Check
 
 _ROOM = 5 * 1024**3
@@ -119,6 +120,9 @@ def _sandboxes() -> list[Check]:
 
 
 def _latex() -> Check:
-    if shutil.which("latexmk") and shutil.which("pdflatex"):
-        return Check("ok", "LaTeX", "latexmk and pdflatex")
-    return Check("optional", "LaTeX", "not found", "Needed for PDFs only; `make system` installs it on Debian.")
+    from agent.steps.build import DEBIAN, PROGRAMS, lacking
+
+    if not (missing := lacking()):
+        return Check("ok", "LaTeX", listed(PROGRAMS))
+    fix = f"Needed for PDFs only; `make system` installs it, or on Debian: apt-get install {DEBIAN}."
+    return Check("optional", "LaTeX", f"{listed(missing)} not found", fix)

@@ -148,6 +148,7 @@ def build(place: side.Side, content: Mapping[str, bytes], known: Known, run: Run
         marked = less
     found = _merged(found, told)  # warnings of a round that failed are not to be trusted: it had too few passes
     pdf = here.scratch / "paper.pdf"
+    found = _merged(found, _style(place, content, folders, run), False)
     built = Built(present, found, tuple(sorted(left_out, key=lambda part: part.first)), pdf if pdf.is_file() else None)
     return dataclasses.replace(built, pages=_pages(place, here, run)) if built.pdf else built
 
@@ -168,9 +169,19 @@ def _told(here: side.Side, content: Mapping[str, bytes], outcome: Outcome) -> tu
     return (*told, Problem("latex", MAIN, 0, f"LaTeX made no paper: {said}"))
 
 
-def _merged(before: tuple[Problem, ...], told: Iterable[Problem]) -> tuple[Problem, ...]:
+def _style(place: side.Side, content: Mapping[str, bytes], folders: tuple[str, ...], run: Run) -> tuple[Problem, ...]:
+    """Of the text as it was written; nothing where there is no chktex."""
+    if shutil.which("chktex") is None:
+        return ()
+    here = dataclasses.replace(place, attempt=place.attempt / "style")
+    side.lay_out(here, {MAIN: content[MAIN]})
+    run(here.attempt, side.style(here, MAIN, folders))
+    return log.style(files.read_tail(here.attempt / "stdout.log", 1_000_000), MAIN)
+
+
+def _merged(before: tuple[Problem, ...], told: Iterable[Problem], echo: bool = True) -> tuple[Problem, ...]:
     """Each once: what the audit has found already, LaTeX need not say again."""
-    lines = {(one.file, one.line) for one in before if one.kind in _SAME}
+    lines = {(one.file, one.line) for one in before if echo and one.kind in _SAME}
     whats = {(one.file, one.what) for one in before}
     new = [one for one in told if (one.file, one.line) not in lines and (one.file, one.what) not in whats]
     return tuple(sorted((*before, *new), key=lambda one: (one.file != MAIN, one.file, one.line)))

@@ -4,6 +4,7 @@
     probe     a program on what all runs have saved: it reads the study, without what is sealed, and writes its folder
     typeset   LaTeX, which can run programs and read and write files: here neither, but for its own folder
     paper     the same by latexmk, with the bibliography and as often as references need
+    style     chktex, where it is installed
     pages     a PDF's pages as images
 
 A side job has an attempt folder, as a run has; it works in `scratch` below it. These functions make jobs and lay out
@@ -135,6 +136,12 @@ def _strict(job: Job, main: str) -> tuple[Command, ...]:
 def _tex(side: Side, command: Command) -> Job:
     own = {name: str(side.scratch / ".texmf") for name in ("TEXMFHOME", "TEXMFVAR", "TEXMFCONFIG")}
     return _job(side, command, {**_PARANOID, **own, "max_print_line": "2000"}, TEX_SECONDS, SMALL)
+
+
+def style(side: Side, main: str, tex: tuple[str, ...]) -> Job:
+    """chktex on `main` alone: line, number and sentence of each warning on its standard output."""
+    argv = ("chktex", "-q", "-I0", "-f", "%l\t%n\t%m\n", main)
+    return _tex(side, Command("style", argv, reach=Reach((str(side.scratch),), tex)))
 
 
 def pages(side: Side, pdf: str, most: int = 40) -> Job:

@@ -188,6 +188,28 @@ def _warnings(lines: list[str], texts: Mapping[str, str], main: str) -> Iterator
             yield Problem("layout", main, 0, f"the character {found[1]} is not printed: the font lacks it", "")
 
 
+# ---- chktex
+
+
+_STYLE = {
+    "2": ("an ordinary space before a reference", "write ~"),
+    "11": ("three dots", "write \\ldots"),
+    "18": ('a straight quotation mark (")', "write ``…''"),
+    "26": ("a space before punctuation", "take it out"),
+    "35": ("a function's name in italics", "write it as a command, such as \\sin"),
+    "36": ("no space before an opening parenthesis, or one behind it", "put it in order"),
+    "37": ("a space inside of a parenthesis", "take it out"),
+}
+
+
+def style(said: str, main: str = "paper.tex") -> tuple[Problem, ...]:
+    """What chktex says that is worth a writer's time, each once a line."""
+    rows = dict.fromkeys(tuple(line.split("\t")[:2]) for line in said.splitlines() if line.count("\t") >= 2)
+    return tuple(
+        Problem("style", main, int(row[0]), *_STYLE[row[1]]) for row in rows if row[1] in _STYLE and row[0].isdecimal()
+    )
+
+
 # ---- BibTeX
 
 

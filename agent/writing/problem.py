@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LISTED = ("unexplained", "layout")  # kinds that are told and stop nothing
+LISTED = ("unexplained", "layout", "style")  # kinds that are told and stop nothing
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,16 @@ def test_a_reference_to_a_fact_that_does_not_exist_is_told_and_prints_question_m
     assert done.left_out == () and "We reach ?? and ??. See [1]." in text(done.pdf)
 
 
+def test_style_is_listed_and_stops_nothing(tmp_path):
+    done = built(tmp_path, 'He said "no" to it ... twice, see Section \\ref{a}.\\label{a} \\cite{good}')
+    assert done.errors == () and done.pdf
+    assert {str(problem) for problem in done.problems} == {
+        "paper.tex:6: a space before punctuation; take it out",
+        "paper.tex:6: a straight quotation mark (\"); write ``…''",
+        "paper.tex:6: three dots; write \\ldots",
+    }
+
+
 def test_endless_latex_is_ended_and_told(tmp_path, monkeypatch):
     monkeypatch.setattr("agent.steps.side.TEX_SECONDS", 3.0)
     done = built(tmp_path, "\\def\\x{\\x}\\x")

@@ -1,5 +1,6 @@
 """Plots, probes and LaTeX, run for real in each tier: what they are for works, and what a hostile one tries does not."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from agent.runners import folder, tex, tiers
 from agent.runners.inspect import fingerprint
 from agent.runners.local import LocalRunner
 from agent.steps import side as module
-from agent.steps.side import Side, images, lay_out, plot, probe, results, typeset
+from agent.steps.side import Side, images, lay_out, paper, plot, probe, results, typeset
 from tests.runners.attempts import ended
 
 pytestmark = pytest.mark.slow
@@ -259,6 +260,30 @@ def test_a_hostile_paper_reads_and_writes_and_starts_nothing(study, tier):
     assert not (study / "run_0/written.tex").exists()
 
 
+def test_latexmk_works_in_each_tier_and_reads_no_latexmkrc(study, tier):
+    """A latexmkrc is a program in Perl, and the coder might write one."""
+    side = place(study, tier, "tex")
+    bib = b"@misc{good, author={Good, A.}, title={T}, year={2020}}"
+    text = CLEAN.replace("$x^2$", r"\cite{good}\bibliographystyle{plain}\bibliography{refs}")
+    rc = b"open(my $f, '>', 'ran.txt'); print $f 'x'; close($f);"
+    lay_out(side, {**tex_of(study, text), "refs.bib": bib, "latexmkrc": rc, ".latexmkrc": rc})
+    outcome, said = ran(side, paper(side, "paper.tex", tex.folders()))
+    assert outcome.ok, (outcome, said)
+    log = (side.scratch / "paper.log").read_text("utf-8", "replace")
+    assert "undefined" not in log and (side.scratch / "paper.bbl").exists() and not (side.scratch / "ran.txt").exists()
+
+
+@pytest.mark.parametrize("command", ["paper", "strict"])
+def test_a_hostile_paper_gets_no_further_by_latexmk_or_the_strict_pass(study, tier, command):
+    side = place(study, tier, "tex")
+    lay_out(side, tex_of(study, TEX))
+    job = paper(side, "paper.tex", tex.folders(), facts=True)
+    ran(side, dataclasses.replace(job, commands=tuple(one for one in job.commands if one.name == command)))
+    said = (side.scratch / f"{command}.log").read_text("utf-8", "replace")
+    assert "DONE" not in said and said.count("refused") >= 3, said
+    assert not (side.scratch / "shell.txt").exists() and not (study / "run_0/written.tex").exists()
+
+
 def test_what_tex_itself_would_allow_the_sandbox_still_refuses(study, tier):
     """As if its own settings had been got round: programs run, but they are in the sandbox, too."""
     job, side = unguarded(study, tier)
@@ -276,8 +301,6 @@ def test_the_same_paper_gets_through_without_either(study):
 
 
 def unguarded(study, tier):
-    import dataclasses
-
     side = place(study, tier, "tex")
     lay_out(side, tex_of(study, TEX))
     job = typeset(side, "paper.tex", tex.folders(), passes=1)
