@@ -45,14 +45,11 @@ class _Study:
 
 
 def paper(options: argparse.Namespace) -> int:
-    from agent.store import files
+    from agent.steps.build import keep
 
     study = _open(options)
     with _built(study) as done:
-        for old in study.own.glob("page-*.png"):
-            old.unlink()
-        _keep(study, done)
-        files.write(study.own / "paper.tex", done.content["paper.tex"])
+        keep(study.root, done)
     print(json.dumps(_as_json(study, done), ensure_ascii=False)) if options.json else _say(study, done)
     return 1 if done.errors else 0
 
@@ -141,18 +138,6 @@ def _run(attempt: Path, job: Job) -> Outcome:
         runner.stop(attempt)
         raise
     return sight
-
-
-def _keep(study: _Study, done: Built) -> None:
-    from agent.store import files
-
-    pdf = study.root / "latex" / "paper.pdf"
-    if done.pdf:
-        files.write(pdf, done.pdf.read_bytes(), study.own)
-    elif not done.lacking:
-        pdf.unlink(missing_ok=True)  # one of an earlier text would pass for this one's
-    for page in done.pages:
-        files.write(study.own / page.name, page.read_bytes())
 
 
 # ---- saying

@@ -153,6 +153,20 @@ def build(place: side.Side, content: Mapping[str, bytes], known: Known, run: Run
     return dataclasses.replace(built, pages=_pages(place, here, run)) if built.pdf else built
 
 
+def keep(root: Path, built: Built) -> None:
+    """The PDF beside its text, in no commit; images of its pages, and the text as it was typeset, among the tool's own files."""
+    own, pdf = root / ".study" / "paper", root / "latex" / "paper.pdf"
+    for old in own.glob("page-*.png"):
+        old.unlink()
+    if built.pdf:
+        files.write(pdf, built.pdf.read_bytes(), own)
+    elif not built.lacking:
+        pdf.unlink(missing_ok=True)  # one of an earlier text would pass for this one's
+    for page in built.pages:
+        files.write(own / page.name, page.read_bytes())
+    files.write(own / MAIN, built.content[MAIN])
+
+
 def _told(here: side.Side, content: Mapping[str, bytes], outcome: Outcome) -> tuple[Problem, ...]:
     """What LaTeX and BibTeX say in this round."""
     said, bib = (files.read_tail(here.scratch / f"paper.{kind}", 5_000_000) for kind in ("log", "blg"))

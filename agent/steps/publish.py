@@ -1,4 +1,4 @@
-"""Steps 20–21: the paper's PDF, of what is written: facts, audit, LaTeX. What was built is committed, the PDF with it."""
+"""Steps 20–21: the paper's PDF, of what is written: facts, audit, LaTeX. The texts are committed; the PDF lies beside them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,12 @@ from agent.steps.papers import kept_texts, known_facts, made_for
 from agent.steps.write import known, text_of_paper
 from agent.store.sweep import sweep
 
-PDF = "latex/paper.pdf"
-_MOST, _LONGEST, _LARGEST = 50, 300, 30_000_000
+_MOST, _LONGEST = 50, 300
 
 
 def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
     attempt = desk.layout.attempt("paper", action.attempt).resolve()
-    shutil.rmtree(
-        attempt, ignore_errors=True
-    )  # what a killed session has begun; its jobs are dead with their launchers
+    shutil.rmtree(attempt, ignore_errors=True)  # what a killed session has begun
     here = side.Side(attempt, desk.interpreter, tuple(desk.machine.get("folders", ())), desk.state.settings.sandbox)
     made = made_for(desk.state, desk.template, known_facts(desk, desk.state), text_of_paper(desk), desk.machine)
 
@@ -39,6 +36,7 @@ def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
         return outcome
 
     built = build.build(here, build.study_files(desk.layout.root, made), known(desk), run)
+    build.keep(desk.layout.root, built)
     errors = tuple(shorten(str(problem), _LONGEST) for problem in built.errors)[:_MOST]
 
     def event(head: str) -> e.PaperBuilt:
@@ -51,6 +49,4 @@ def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
         name: text for name, text in texts.items() if known_texts.get(name) != text.encode()
     }
     changed |= {f"latex/{name}": content for name, content in made.items()}  # so that the folder compiles anywhere
-    if built.pdf and built.pdf.stat().st_size <= _LARGEST:
-        changed[PDF] = built.pdf.read_bytes()
     yield event(desk.commit(changed, "Paper built") if changed else desk.state.head)
