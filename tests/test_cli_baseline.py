@@ -46,13 +46,17 @@ def study(here):
 
 
 def of_baselines(events, kind):
-    return {e.run: e for e in events if e.type == kind and e.run.startswith("run_0")}
+    """Of their first results: fresh seeds, which confirm a run, are another thing."""
+    return {
+        e.run: e
+        for e in events
+        if e.type == kind and e.run.startswith("run_0") and getattr(e, "purpose", "run") == "run"
+    }
 
 
 def entries(here):
-    return {
-        p.parent.name: json.loads(p.read_text()) for p in (here / "results/.cache/baselines").glob("*/measured.json")
-    }
+    places = (here / "results/.cache/baselines").glob("*/measured.json")
+    return {p.parent.name: json.loads(p.read_text()) for p in places if "-fresh-" not in p.parent.name}
 
 
 def left(here):

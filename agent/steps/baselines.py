@@ -80,7 +80,8 @@ def kept_more(desk: Desk, run: str, seeds: tuple[int, ...]) -> Known | None:
 def remember_more(desk: Desk, run: str, output: Path, seconds: float, seeds: tuple[int, ...]) -> None:
     if kept_more(desk, run, seeds) or _too_large(output):
         return
-    origin = {"study": desk.state.name, "run": run, "seconds": round(seconds, 3), "seeds": len(seeds), "source": ""}
+    told = {"study": desk.state.name, "run": run, "seconds": round(seconds, 3), "source": ""}
+    origin = {**told, "seeds": len(seeds), "fresh": list(seeds)}
     with suppress(OSError):
         _store(_entry(desk, run, seeds), output, origin)
 
@@ -140,7 +141,9 @@ def _store(entry: Path, folder: Path, origin: dict[str, Any]) -> None:
 
 
 def forget(desk: Desk, run: str) -> None:
-    _remove(_entry(desk, run))
+    entry = _entry(desk, run)
+    for one in (entry, *entry.parent.glob(f"{entry.name}-fresh-*")):
+        _remove(one)
 
 
 def _remove(entry: Path) -> None:
@@ -155,7 +158,7 @@ def measured_before(results: str, template: str) -> float | None:
     """How long a baseline of this template took on this machine, by the newest that is kept; of any profile."""
     paths = sorted(Path(results).glob(f".cache/baselines/{template}-*/{_ORIGIN}"), key=lambda p: p.stat().st_mtime)
     origins = [json.loads(path.read_text("utf-8")) for path in paths]
-    return next((float(o["seconds"]) for o in reversed(origins) if not o.get("imported")), None)
+    return next((float(o["seconds"]) for o in reversed(origins) if not (o.get("imported") or o.get("fresh"))), None)
 
 
 def _entry(desk: Desk, run: str, more: tuple[int, ...] = ()) -> Path:
@@ -168,10 +171,15 @@ def _entry(desk: Desk, run: str, more: tuple[int, ...] = ()) -> Path:
         "command": [template.command, template.evaluate],
         "env": {**profile.env, **environment(desk, run)},
         "profile": desk.state.profile,
-        "seeds": list(more) or profile.seeds.baseline,
+        "seeds": profile.seeds.baseline,
         "interpreter": desk.machine,
         **prefetch.protocol(desk),
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
     name = "classic" if template.classic else template.name  # a study of a classic one has named it after itself
-    return desk.layout.root.parent / ".cache" / "baselines" / f"{name}-{run}-{digest}"
+    return (
+        desk.layout.root.parent
+        / ".cache"
+        / "baselines"
+        / f"{name}-{run}-{digest}{f'-fresh-{more[0]}-{more[-1]}' if more else ''}"
+    )

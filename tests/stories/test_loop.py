@@ -293,7 +293,7 @@ def test_evaluate_runs_after_the_experiment_and_its_results_count(tmp_path):
     assert world.go(root, Script(ONE), settings).exit_code == 0
     run = world.state_of(root).runs["run_1"]
     assert run.metrics["fit.test_mse"]["mean"] == 0.5
-    assert run.warnings == ("run_1/final_info.json was written before the evaluation and was removed",)
+    assert "run_1/final_info.json was written before the evaluation and was removed" in run.warnings
 
 
 def test_a_recording_of_a_study_plays_the_same_study(tmp_path):
