@@ -31,7 +31,7 @@ class Problem:
 
 
 class NoSuchFact(Exception):
-    """Inside core.facts and its helpers; `resolve` makes a Problem of it."""
+    """Inside core.facts and what it is made of; `resolve` makes a Problem of it."""
 
     def __init__(self, text: str, suggestion: str = "") -> None:
         super().__init__(text)
