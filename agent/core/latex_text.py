@@ -274,6 +274,8 @@ class _Reader:
             depth += {"{": 1, "}": -1}.get(found.group(), 0)
             if depth == 0:
                 return at + 1, self.source[at + 1 : found.start()]
+            if depth > _DEEPEST:
+                return None
         return None
 
     def skip_star(self, at: int) -> int:
@@ -289,6 +291,7 @@ class _Reader:
         return found.end() if found else self.skip_star(at)
 
 
+_DEEPEST = 100  # braces in braces; what is deeper is nobody's paper
 _COMMAND = re.compile(r"\\([A-Za-z@]+|.|$)", re.DOTALL)
 _BRACES = re.compile(r"\\.|(?<!\\)%[^\n]*|[{}]", re.DOTALL)
 _RAW = re.compile(r"\\[{}]|[{}]")  # where % is a character

@@ -1,5 +1,7 @@
 """What is printed of a LaTeX text, where it stands, and what is not closed."""
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,3 +57,10 @@ def test_any_text_can_be_read_and_each_character_knows_its_place(source):
     paper = read(source)
     assert len(paper.text) == len(paper.places) and list(paper.places) == sorted(paper.places)
     assert all(0 <= place <= len(source) for place in paper.places)
+
+
+def test_a_text_of_open_braces_is_read_in_good_time():
+    """Each \\cite looks for its end, which is not there."""
+    before = time.process_time()
+    assert len(read("\\cite{" * 4000).faults) == 4000
+    assert time.process_time() - before < 5
