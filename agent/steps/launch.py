@@ -107,7 +107,8 @@ def reach(desk: Desk, root: Path, out: str, sealed: bool) -> Reach:
     `root` is the study, or a copy of it."""
     output = root / out
     output.mkdir(parents=True, exist_ok=True)  # a sandbox can only let it write into a folder that is there
-    hidden = [str(path) for path in (root / ".study", root / ".git") if path.exists()]  # git keeps what is sealed, too
+    copied = root != desk.layout.root.resolve()
+    hidden = [] if copied else [str(root / ".study"), str(root / ".git")]  # git keeps what is sealed, too
     if sealed:
         hidden += [str(root / name) for name in _sealed(desk)]
     data = [str(Path(name).expanduser().absolute()) for name in desk.profile.data] + prefetch.folders(desk)

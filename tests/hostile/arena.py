@@ -113,7 +113,7 @@ def hidden_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
             workspace=SimpleNamespace(tree=lambda head: ["experiment.py", "harness/heldout/labels.txt"]),
             state=SimpleNamespace(head="", revisions=None),
         )
-        made = [launch._reach(desk, "run_1", sealed) for sealed in (True, False)]
+        made = [launch.reach(desk, root, "run_1", sealed) for sealed in (True, False)]
         assert all(reach.writable == (str(root / "run_1"),) and reach.readable == (str(root),) for reach in made)
         experiment, evaluation = (tuple(os.path.relpath(path, root) for path in reach.hidden) for reach in made)
     return experiment, evaluation
