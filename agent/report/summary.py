@@ -79,6 +79,8 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
             f"{duration(state.elapsed(state.last if now is None else now))} of work; {plural(len(state.calls), 'model call')}",
         )
     )
+    if state.built:
+        rows.append(("Paper", _paper(state.built)))
     if cost := spending(state):
         rows.append(("Cost", cost))
     if state.revisions:
@@ -102,6 +104,14 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
     if state.plan and "trust" in state.plan:
         rows.append(("Trust", f"{state.plan['trust']}: {state.plan['trust_why']}"))
     return rows
+
+
+def _paper(built: e.PaperBuilt) -> str:
+    """Where it lies, and what is wrong with it."""
+    lacking = f" ({', '.join(built.lacking)} not found)" if built.lacking else ""
+    where = f"latex/paper.pdf, {plural(built.pages, 'page')}" if built.pages else f"latex/paper.tex, no PDF{lacking}"
+    faults = f"; {plural(len(built.errors), 'problem')}, first: {shorten(built.errors[0], 120)}" if built.errors else ""
+    return where + faults
 
 
 def _deviation(event: e.PlanDeviated) -> str:

@@ -11,6 +11,7 @@ from agent.core.policy import Settle
 from agent.core.redact import without
 from agent.core.text import printable
 from agent.steps.desk import Desk
+from agent.steps.publish import PDF
 from agent.store import catalog
 from agent.store.workspace import Drift
 
@@ -20,7 +21,9 @@ def listen(desk: Desk) -> Iterator[e.Event]:
     desk.take_inbox()
     if desk.state.edited is None and not _job_unjudged(desk):
         drift = desk.workspace.drift(desk.state.head, "" if desk.state.settled else desk.state.previous)
-        if drift.changes:
+        if set(drift.changes) == {PDF}:  # made again by `paper`: nobody's edit
+            desk.workspace.restore(desk.state.head, drift.changes, desk.layout.own / "stashed" / "paper")
+        elif drift.changes:
             yield _edited(desk, drift)
 
 
