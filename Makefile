@@ -4,7 +4,7 @@ READY  := $(VENV)/.ready
 BIN    := $(VENV)/bin
 SYSTEM := git bubblewrap chktex latexmk texlive-latex-base texlive-latex-recommended  # Debian packages; later parts add theirs (Slurm, browser)
 
-.PHONY: help setup run test unit check system clean
+.PHONY: help setup run demo test unit check system clean
 help:       ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
 
@@ -16,7 +16,10 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-run: $(READY)  ## a small study from its recorded session, no key needed: results/
+run: $(READY)  ## a study of sparse autoencoders from its recorded session, from idea to paper.pdf, no key needed: results/
+	$(BIN)/ai-scientist run ideas/adaptive_temporal.json
+
+demo: $(READY)  ## the same for a toy problem, without a paper's worth of waiting: seconds
 	$(BIN)/ai-scientist run tests/toy/ideas/iterate_averaging.json
 
 test: $(READY)  ## all tests

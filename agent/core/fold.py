@@ -173,6 +173,7 @@ def _committed(state: State, event: e.EditCommitted, at: float) -> State:
     return _put(state, run)
 
 
+_MOST_PROBES = 12  # that are told with their values
 _IDLE = "Your last change is in, but it starts no run."  # in journals that do not say why
 
 
@@ -208,11 +209,20 @@ def _probed(state: State, event: e.ProbesMeasured, at: float) -> State:
             kept = {m: v for m, v in state.runs[name].metrics.items() if not m.startswith("probes.")}
             state = _put(state, replace(state.runs[name], metrics={**kept, **found}))
     measured = sorted({metric for found in event.runs.values() for metric in found})
-    return _side_over(_results(state), "probe", f"probes.py was run on {', '.join(event.runs)}: {', '.join(measured)}.")
+    said = [f"probes.py was run on {', '.join(event.runs)}: {', '.join(measured)}."]
+    said += [f"{metric}: {_by_run(event, metric)}" for metric in measured[:_MOST_PROBES]]
+    return _side_over(_results(state), "probe", "\n".join(said))
+
+
+def _by_run(event: e.ProbesMeasured, metric: str) -> str:
+    """The digest has no room for them."""
+    return ", ".join(f"{name} {found[metric]['mean']:.4g}" for name, found in event.runs.items() if metric in found)
 
 
 def _side_over(state: State, what: str, told: str) -> State:
-    return replace(state, due=state.due - {what}, told=told, sides=(*state.sides, (what, True)))
+    """What is told waits for the next request; of several sides that were run before it, each is told."""
+    both = "\n\n".join(filter(None, (state.told, told)))
+    return replace(state, due=state.due - {what}, told=both, sides=(*state.sides, (what, True)))
 
 
 def _side_failed(state: State, event: e.SideFailed, at: float) -> State:

@@ -79,6 +79,8 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
             f"{duration(state.elapsed(state.last if now is None else now))} of work; {plural(len(state.calls), 'model call')}",
         )
     )
+    if state.built:
+        rows.append(("Paper", _paper(state.built)))
     if cost := spending(state):
         rows.append(("Cost", cost))
     if state.revisions:
@@ -97,8 +99,6 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
         rows.append(("Warnings", "; ".join(shorten(d, 160) for d in doubts[-3:]) + more))
     if state.deviations:
         rows.append(("Plan", "; ".join(map(_deviation, state.deviations[-3:]))))
-    if state.built:
-        rows.append(("Paper", _paper(state.built)))
     if verdicts := _verdicts(state):
         rows.append(("Verdicts", verdicts))
     if state.plan and "trust" in state.plan:

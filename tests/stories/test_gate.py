@@ -261,6 +261,9 @@ def test_changed_probes_are_measured_on_all_runs_and_take_the_place_of_the_old_o
     assert world.go(root, model, settings).exit_code == 0
     assert model.prompts[1].request.startswith("probes.py was run on run_0, run_0_zero, run_1: probes.double.")
     runs = world.state_of(root).runs
+    first = 2 * runs["run_1"].metrics["fit.test_mse"]["mean"]
+    told = model.prompts[1].request.partition("probes.double: ")[2].partition("\n")[0]
+    assert f"run_1 {first:.4g}" in told  # the digest has no room for it
     for name in ("run_0", "run_0_zero", "run_1"):
         found = {m: v["mean"] for m, v in runs[name].metrics.items() if m.startswith("probes.")}
         assert found == {"probes.triple": 3 * runs[name].metrics["fit.test_mse"]["mean"]}

@@ -166,3 +166,17 @@ def test_a_paper_that_was_interrupted_is_gone_on_with_and_no_part_is_asked_for_t
     assert world.go(root, model).exit_code == 0
     assert [(a, r) for a, r, _ in model.asked if a in paper.ACTIONS] == [(s.action, s.part) for s in STEPS]
     assert "improves on" in text_of(root)
+
+
+def test_a_pdf_that_was_made_again_is_no_edit_by_hand_and_a_text_that_was_changed_is(tmp_path):
+    root, settings = begin(tmp_path)
+    assert world.go(root, writer(), settings).exit_code == 0
+    assert "**Paper**: latex/paper.pdf, " in (root / "README.md").read_text()
+    built = (root / "latex" / "paper.pdf").read_bytes()
+    (root / "latex" / "paper.pdf").write_bytes(built + b"% made again")
+    assert world.go(root, writer()).exit_code == 0
+    assert world.state_of(root).edited is None and (root / "latex" / "paper.pdf").read_bytes() == built
+    (root / "latex" / "paper.tex").write_text((root / "latex" / "paper.tex").read_text() + "% mine\n")
+    (root / "latex" / "paper.pdf").write_bytes(built + b"% made again")
+    assert world.go(root, writer()).exit_code == 5
+    assert "latex/paper.tex" in world.state_of(root).edited.files
