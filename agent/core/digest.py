@@ -157,7 +157,11 @@ def _loss(run: Run, curve: Curve | None) -> list[_Line]:
 def _baselines(state: State, template: Template, primary: str, run: Run) -> list[_Line]:
     """The others than the one that runs are judged against, on the primary metric."""
     others = [state.runs[n] for n in state.baselines[1:] if n in state.runs and state.runs[n].status == "good"]
-    said = ", ".join(f"{r.name.removeprefix('run_0_')} {cell(r, primary, template)}" for r in others if r is not run)
+    said = ", ".join(
+        f"{template.baseline_of(r.name).removeprefix('baseline ')} {cell(r, primary, template)}"
+        for r in others
+        if r is not run
+    )
     return [_Line(8, shorten(f"other baselines: {said}", _LINE))] if said and run is not state.reference else []
 
 

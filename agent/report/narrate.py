@@ -34,7 +34,9 @@ def _fetch_failed(event: e.DataFailed, state: State, template: Template) -> Line
 
 
 def _asked(event: e.CallAsked, state: State, template: Template) -> Line:
-    what = {"edit": f"change for {event.run}", "notes": "notes"}.get(event.action, f"{event.run}: {event.action}")
+    what = {"edit": f"change for {event.run}", "notes": "notes"}.get(
+        event.action, f"{event.run} of the paper ({event.action})"
+    )
     turn = f" (turn {event.turn})" if event.turn > 1 else ""
     return "quiet", f"{event.call}  asking for the {what}{turn}"
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from agent.core import digest, ledger
 from agent.core import events as e
 from agent.core.calls import KINDS
+from agent.core.comparison import BETTER
 from agent.core.layout import notes_file
 from agent.core.state import Run, State
 from agent.core.template import Template
@@ -71,7 +72,8 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
         )
     best = digest.best(state, template)
     if best and state.reference:
-        rows.append(("Best", _best(best, state.reference, primary, template)))
+        claimed = digest.verdict(best) == BETTER
+        rows.append(("Best" if claimed else "Best mean", _best(best, state.reference, primary, template)))
         rows.append(("It tried", best.summary or "–"))
     rows.append(
         (

@@ -82,7 +82,7 @@ from agent.core.layout import Layout
 from agent.core.result import Result
 from agent.steps import judge
 desk = SimpleNamespace(layout=Layout(Path(sys.argv[1])), state=SimpleNamespace(reference=None))
-found = judge._result(desk, SimpleNamespace(name="run_1", baseline=False))
+found = judge._result(desk, SimpleNamespace(name="run_1", baseline=False), SimpleNamespace(purpose="run", seeds=(0,), number=1))
 print(json.dumps({k: m.mean for k, m in found.measures.items()} if isinstance(found, Result) else found))
 """,
 }
