@@ -2,7 +2,7 @@
 VENV   := .venv
 READY  := $(VENV)/.ready
 BIN    := $(VENV)/bin
-SYSTEM := git bubblewrap chktex latexmk texlive-latex-base texlive-latex-recommended  # Debian packages; later parts add theirs (Slurm, browser)
+SYSTEM := git bubblewrap chktex latexmk texlive-latex-base texlive-latex-recommended texlive-science  # later: Slurm, browser
 
 .PHONY: help setup run demo test unit check system clean
 help:       ## this list
