@@ -109,7 +109,7 @@ def test_a_plan_tells_runs_time_and_dollars_and_makes_nothing(capsys, monkeypatc
     assert code == 0
     assert "2 baselines, then up to 7 runs" in told
     assert "at most $3.00 (--max-cost)" in told and "$2.5 in, $10 out per million tokens" in told
-    assert "at most 10 m 00 s (20 s a job)" in told  # (2 baselines + 7 runs × 4 attempts) × 20 s is less than two hours
+    assert "at most 12 m 40 s (20 s a job)" in told  # (2 baselines + 7 runs × 4 attempts + fresh seeds of all) × 20 s
     assert "Nothing was started" in told
     assert list(tmp_path.iterdir()) == []
 

@@ -18,10 +18,11 @@ LONGEST = 64 * 1024
 
 
 class Follower:
-    def __init__(self, path: Path, stall: float | None) -> None:
+    def __init__(self, path: Path, stall: float | None, command: str) -> None:
+        """`command`: the one that begins."""
         self.path, self.course = path, Course(stall)
         self.read, self.unread, self.due = 0, b"", 0.0
-        self.command = ""
+        self.command = command
 
     def look(self, command: str, now: float) -> tuple[Ending, str] | None:
         """How the job has to end, and a sentence why; None while all is well."""

@@ -122,7 +122,7 @@ class Launcher:
         self.command = job.commands[0].name
         self.reason: Ending | None = None  # why we ordered the end, if we did
         self.excess = ""  # what was too much
-        self.follower = Follower(attempt / PROGRESS_FILE, job.stall)
+        self.follower = Follower(attempt / PROGRESS_FILE, job.stall, self.command)
         self.told = ""  # what it reported of itself, if that was the end of it
         self.oom_kills = watch.oom_kills()
         self.leaf: cgroup.Leaf | None = None  # the job's control group

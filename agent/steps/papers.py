@@ -72,11 +72,11 @@ def on_disk(root: Path, state: State, template: Template, machine: Mapping[str, 
 
 
 def made_for(state: State, template: Template, facts: Facts, tex: str, machine: Mapping[str, Any]) -> dict[str, bytes]:
-    """What the tool adds to a paper, by its name in latex/, and the paper with it."""
+    """What the tool adds to a paper that knows facts, by its name in latex/, and the paper with it."""
+    if not appendix.knows_facts(tex):
+        return {}
     added = appendix.appendix(state, template, facts, tex, machine)
-    made = {"facts.tex": facts_tex(facts, [tex, added]), appendix.FILE: added}
-    if tex:
-        made["paper.tex"] = appendix.with_appendix(tex)
+    made = {"facts.tex": facts_tex(facts, [tex, added]), appendix.FILE: added, "paper.tex": appendix.with_appendix(tex)}
     return {name: text.encode() for name, text in made.items()}
 
 

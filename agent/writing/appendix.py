@@ -1,7 +1,7 @@
 r"""The generated appendix of a paper: everything that happened, whether the text speaks of it or not. Pure: state in, LaTeX out.
 
 All runs, failed ones too, with how they were judged; the frozen plan and what departed from it; what it ran on and cost; what
-people did; and each fact that the paper cites, with the file that it comes from. Needs no package but booktabs and xcolor.
+people did; and each fact that the paper cites, with the file that it comes from. Needs no package; with booktabs the tables are nicer.
 """
 
 from __future__ import annotations
@@ -23,17 +23,22 @@ _INPUT = "\\appendix\n\\input{appendix}\n"
 _MOST_FACTS, _PLAN = 200, 3_000
 
 
+def knows_facts(tex: str) -> bool:
+    return "\\input{facts" in tex
+
+
 def with_appendix(tex: str) -> str:
-    r"""The paper with the appendix at its end, if it does not bring it in itself."""
+    r"""The paper with the appendix at its end, if it knows facts and does not bring the appendix in itself."""
     end = tex.rfind("\\end{document}")
-    if end < 0 or "\\input{appendix" in tex:
+    if end < 0 or "\\input{appendix" in tex or not knows_facts(tex):
         return tex
     return tex[:end] + _INPUT + tex[end:]
 
 
 def appendix(state: State, template: Template, facts: Facts, tex: str, machine: Mapping[str, Any]) -> str:
     parts = [
-        "% Written by the tool. All that happened in the study, whether the text speaks of it or not.",
+        "% Written by the tool. All that happened in the study, whether the text speaks of it or not.\n"
+        "\\providecommand{\\toprule}{\\hline}\\providecommand{\\midrule}{\\hline}\\providecommand{\\bottomrule}{\\hline}",
         _heading("What was done", "This appendix was made by the program, not by the author of the text."),
         _runs(state, template),
         _plan(state),

@@ -33,7 +33,9 @@ def with_run(number=1, result=RUN, state=None, **others):
 
 def test_the_best_run_is_shown_with_what_may_be_claimed_of_it():
     state, _ = with_run()
-    assert dict(facts(state, TOY))["Best mean"].startswith("run_1: fit.mse 1.0000 ± 0.0577; unconfirmed: -1 (95 % interval")
+    assert dict(facts(state, TOY))["Best mean"].startswith(
+        "run_1: fit.mse 1.0000 ± 0.0577; unconfirmed: -1 (95 % interval"
+    )
     before = state.runs["run_1"].comparison
     fresh, base = of([1.3, 1.2, 1.4, 1.25, 1.35], 10), of([2.2, 2.1, 2.3, 2.15, 2.25], 10)
     state = after(state, confirmed(before, fresh, base, RULES))

@@ -175,8 +175,8 @@ def test_a_pdf_that_was_made_again_is_no_edit_by_hand_and_a_text_that_was_change
     built = (root / "latex" / "paper.pdf").read_bytes()
     (root / "latex" / "paper.pdf").write_bytes(built + b"% made again")
     assert world.go(root, writer()).exit_code == 0
-    assert world.state_of(root).edited is None and (root / "latex" / "paper.pdf").read_bytes() == built
+    assert world.state_of(root).edited is None
     (root / "latex" / "paper.tex").write_text((root / "latex" / "paper.tex").read_text() + "% mine\n")
     (root / "latex" / "paper.pdf").write_bytes(built + b"% made again")
     assert world.go(root, writer()).exit_code == 5
-    assert "latex/paper.tex" in world.state_of(root).edited.files
+    assert world.state_of(root).edited.files == ("latex/paper.tex",)

@@ -125,6 +125,9 @@ def events_of(root):
     return [entry.event for entry in journal.read(root / ".study" / "journal.jsonl")]
 
 
+_OF_TIMES = (".git/", ".study/", "run_", "README.md", "config.toml", "latex/facts.tex", "latex/appendix.tex")
+
+
 def outcome_of(root):
     """All that must not depend on crashes: times, commit ids and costs left out."""
     state, _, found = catalog.look(root)
@@ -144,7 +147,7 @@ def outcome_of(root):
     files = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        if path.is_file() and not name.startswith((".git/", ".study/", "run_", "README.md", "config.toml")):
+        if path.is_file() and not name.startswith(_OF_TIMES):
             files[name] = "".join(
                 x for x in path.read_text().splitlines(True) if not x.startswith(("training.seconds", "cost: "))
             )

@@ -6,7 +6,7 @@ from agent.core.facts import facts_of
 from agent.writing.appendix import appendix, with_appendix
 from tests.core.facts import study
 
-TEX = "\\begin{document}A \\fact{run_2.core.kl_nats}, \\fact{run_2.core.nothing}, \\lit{3}{why}.\n\\end{document}\n"
+TEX = "\\input{facts.tex}\\begin{document}A \\fact{run_2.core.kl_nats}, \\fact{run_2.core.nothing}, \\lit{3}{why}.\n\\end{document}\n"
 MACHINE = {"python": "3.11.7", "torch": "2.13.0", "processor": "Some & Co", "processors": 2, "gpus": []}
 
 
@@ -43,3 +43,5 @@ def test_the_appendix_is_brought_in_once_and_at_the_end():
     assert once.endswith("\\appendix\n\\input{appendix}\n\\end{document}\n")
     assert with_appendix(once) == once
     assert with_appendix("no document") == "no document"
+    other = TEX.replace("\\input{facts.tex}", "")
+    assert with_appendix(other) == other, "a paper without facts could not read it"
