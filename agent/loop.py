@@ -30,28 +30,29 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from agent.core import policy
+from agent.core import actions
+from agent.core.actions import Action, Stop
 from agent.core.errors import StopAsked
 from agent.core.events import Event
-from agent.core.policy import Action, Stop, decide
+from agent.core.policy import decide
 from agent.steps import aside, ask, close, edit, figures, human, judge, launch, prefetch, publish, weigh
 from agent.steps.desk import Desk
 
 STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
-    policy.Prefetch: prefetch.perform,
-    policy.Launch: launch.launch,
-    policy.Aside: aside.perform,
-    policy.Draw: figures.perform,
-    policy.Await: launch.wait,
-    policy.Judge: judge.judge,
-    policy.Compare: weigh.perform,
-    policy.FreezePlan: close.freeze_plan,
-    policy.Ask: ask.perform,
-    policy.ReadReply: edit.perform,
-    policy.CloseRun: close.close_run,
-    policy.Settle: human.settle,
-    policy.Build: publish.perform,
-    policy.Conclude: close.conclude,
+    actions.Prefetch: prefetch.perform,
+    actions.Launch: launch.launch,
+    actions.Aside: aside.perform,
+    actions.Draw: figures.perform,
+    actions.Await: launch.wait,
+    actions.Judge: judge.judge,
+    actions.Compare: weigh.perform,
+    actions.FreezePlan: close.freeze_plan,
+    actions.Ask: ask.perform,
+    actions.ReadReply: edit.perform,
+    actions.CloseRun: close.close_run,
+    actions.Settle: human.settle,
+    actions.Build: publish.perform,
+    actions.Conclude: close.conclude,
 }
 
 
@@ -68,7 +69,7 @@ def work(desk: Desk) -> Stop:
 
 def fetch(desk: Desk) -> Stop | None:
     """Only what comes before anything is measured: the template's data. None: it is there, or none is needed."""
-    while isinstance(action := decide(desk.state, desk.elapsed()), policy.Prefetch):
+    while isinstance(action := decide(desk.state, desk.elapsed()), actions.Prefetch):
         with suppress(StopAsked):
             record_all(desk, perform(desk, action))
     return action if isinstance(action, Stop) else None

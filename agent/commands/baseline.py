@@ -16,7 +16,7 @@ from agent.core.errors import InputProblem, ScientistError
 
 if TYPE_CHECKING:
     from agent.core.config import Settings
-    from agent.core.policy import Stop
+    from agent.core.actions import Stop
     from agent.core.state import Run
     from agent.core.template import Profile
     from agent.steps.desk import Desk

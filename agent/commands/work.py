@@ -14,7 +14,7 @@ from agent.core.text import did_you_mean
 
 if TYPE_CHECKING:
     from agent.core.idea import Idea
-    from agent.core.policy import Stop
+    from agent.core.actions import Stop
     from agent.core.template import Template
     from agent.steps.desk import Desk
 

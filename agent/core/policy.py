@@ -7,11 +7,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from agent.core import again, calls, paper, prefetch
-from agent.core.ledger import PHASES
+from agent.core.actions import (
+    Action,
+    Aside,
+    Ask,
+    Await,
+    Build,
+    CloseRun,
+    Compare,
+    Conclude,
+    Draw,
+    FreezePlan,
+    Judge,
+    Launch,
+    Prefetch,
+    Purpose,
+    ReadReply,
+    Settle,
+    Stop,
+)
 from agent.core.state import FRESH, Run, State, next_call
 from agent.core.text import duration, plural
 from agent.core.triage import CODER, STOPPED
@@ -24,132 +41,6 @@ DRAWN_LOST = 2  # the same for the default figures; the next session tries anew
 IDLE_RUNS = 2  # runs in a row that ended without anything to run
 COMPLETIONS_REFUSED = 1
 BY_HAND = "stopped by a person"
-
-
-Purpose = Literal["run", "smoke", "confirm", "replicate"]
-
-
-@dataclass(frozen=True)
-class Settle:
-    """Make the working tree follow `state.head`."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    call: str
-    action: str
-    run: str
-    turn: int
-    not_before: float = 0.0  # when the provider may be tried again
-
-    @property
-    def phase(self) -> str:
-        return PHASES[self.action]
-
-
-@dataclass(frozen=True)
-class ReadReply:
-    call: str
-
-
-@dataclass(frozen=True)
-class Prefetch:
-    """Have the template fetch its data, outside the sandbox."""
-
-    attempt: int
-    not_before: float = 0.0
-
-
-@dataclass(frozen=True)
-class Launch:
-    run: str
-    attempt: int
-    purpose: Purpose = "run"
-    not_before: float = 0.0  # when a job that failed for nobody's fault may be tried again
-
-
-@dataclass(frozen=True)
-class Aside:
-    """Run plot.py or probes.py, which have changed: that is no run."""
-
-    what: Literal["plot", "probe"]
-    attempt: int
-
-
-@dataclass(frozen=True)
-class Draw:
-    """The default figures, when the experiments are over."""
-
-    attempt: int
-
-
-@dataclass(frozen=True)
-class Await:
-    run: str
-
-
-@dataclass(frozen=True)
-class Judge:
-    run: str
-
-
-@dataclass(frozen=True)
-class Compare:
-    """A run with its baseline: on the seeds that it was run on, or on fresh ones of both."""
-
-    run: str
-    stage: Literal["screen", "confirmed"]
-
-
-@dataclass(frozen=True)
-class FreezePlan:
-    pass
-
-
-@dataclass(frozen=True)
-class CloseRun:
-    run: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Build:
-    """Make the paper's PDF of what is written."""
-
-    attempt: int
-
-
-@dataclass(frozen=True)
-class Conclude:
-    reason: str
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Nothing more to do in this session."""
-
-    exit_code: int
-    why: str
-    hint: str = ""
-
-
-Action = (
-    Settle
-    | Prefetch
-    | Ask
-    | ReadReply
-    | Launch
-    | Aside
-    | Draw
-    | Await
-    | Judge
-    | Compare
-    | FreezePlan
-    | CloseRun
-    | Build
-    | Conclude
-    | Stop
-)
 
 
 def decide(state: State, elapsed: float) -> Action:

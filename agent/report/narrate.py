@@ -184,7 +184,8 @@ def _stashed(event: e.HumanStashed, state: State, template: Template) -> Line:
 
 
 def _deviated(event: e.PlanDeviated, state: State, template: Template) -> Line:
-    return "plain", f"plan: {event.what} was {event.planned}, now {event.now}"
+    because = f", because {shorten(event.why, 100)}" if event.why else ""
+    return "plain", f"plan: {event.what} was {event.planned}, now {event.now}{because}"
 
 
 _TELLERS: dict[type, Callable[[Any, State, Template], Line | None]] = {

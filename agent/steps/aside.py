@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.core import events as e
+from agent.core.actions import Aside
 from agent.core.cells import fresh_runs
 from agent.core.errors import Interrupted
 from agent.core.job import Command, Job, NotStarted, Outcome
 from agent.core.labels import labelled
 from agent.core.layout import FIGURES, is_default_figure
-from agent.core.policy import Aside
 from agent.core.result import Measure, identity
 from agent.core.state import SIDES
 from agent.core.text import listed

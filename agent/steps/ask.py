@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from agent.core import events as e
 from agent.core import ledger
+from agent.core.actions import Ask
 from agent.core.calls import KINDS
-from agent.core.policy import Ask
 from agent.core.ports import Pulse
 from agent.core.prompt import NoReply, Prompt, Reply
 from agent.core.text import as_text, duration

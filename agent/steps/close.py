@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from agent.core import events as e
+from agent.core.actions import CloseRun, Conclude, FreezePlan
 from agent.core.digest import primary_metric
 from agent.core.errors import InputProblem
 from agent.core.plan import hash_of
-from agent.core.policy import CloseRun, Conclude, FreezePlan
 from agent.core.text import did_you_mean
 from agent.runners import tiers
 from agent.steps import prefetch

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from agent.core import digest
+from agent.core.actions import Ask
 from agent.core.curve import Curve, parse_curve
 from agent.core.errors import InputProblem
 from agent.core.fold import more_seeds
 from agent.core.layout import notes_file
 from agent.core.paper import ACTIONS
-from agent.core.policy import Ask, time_left
+from agent.core.policy import time_left
 from agent.core.prompt import Prompt
 from agent.core.result import Result, parse_result
 from agent.core.state import Run

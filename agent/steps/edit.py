@@ -9,11 +9,12 @@ from typing import Any
 
 from agent.core import edits, gate
 from agent.core import events as e
+from agent.core.actions import ReadReply
 from agent.core.edits import Applied, Block
 from agent.core.errors import InputProblem
 from agent.core.paper import ACTIONS
 from agent.core.plan import hash_of
-from agent.core.policy import COMPLETIONS_REFUSED, ReadReply
+from agent.core.policy import COMPLETIONS_REFUSED
 from agent.core.reply import Words, prose, without_thoughts, words
 from agent.core.state import Call, Run
 from agent.core.template import ALWAYS_EDITABLE, is_experiment

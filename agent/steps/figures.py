@@ -16,10 +16,10 @@ from functools import cache
 from importlib import resources
 
 from agent.core import events as e
+from agent.core.actions import Draw
 from agent.core.errors import Interrupted
 from agent.core.job import NotStarted, Outcome
 from agent.core.layout import FIGURES
-from agent.core.policy import Draw
 from agent.core.text import shorten
 from agent.runners.inspect import fingerprint
 from agent.steps import side

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 
 from agent.core import events as e
+from agent.core.actions import Settle
 from agent.core.errors import InputProblem
-from agent.core.policy import Settle
 from agent.core.redact import without
 from agent.core.text import printable
 from agent.steps.desk import Desk

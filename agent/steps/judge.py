@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.core import events as e
+from agent.core.actions import Judge
 from agent.core.case import before_any_edit, template_texts
 from agent.core.job import Outcome
-from agent.core.policy import Judge
 from agent.core.result import Result, check_seeds, missing_metrics, parse_result
 from agent.core.state import FRESH, Attempt, Run
 from agent.core.template import is_experiment

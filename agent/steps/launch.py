@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.core import events as e
+from agent.core.actions import Await, Launch
 from agent.core.errors import Interrupted
 from agent.core.file_names import globbed
 from agent.core.job import Command, Job, Limits, Reach
-from agent.core.policy import Await, Launch
 from agent.core.state import FRESH
 from agent.core.template import Resources
 from agent.steps import baselines, fresh, prefetch

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from agent.core import events as e
 from agent.core import prefetch, redact
+from agent.core.actions import Prefetch
 from agent.core.errors import InputProblem, Interrupted
 from agent.core.job import Command, Job
-from agent.core.policy import Prefetch
 from agent.runners.sandbox import HOME_FOLDER
 from agent.steps.desk import Desk
 from agent.steps.jobs import outcome_of, wait_until

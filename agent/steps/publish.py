@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.core import events as e
+from agent.core.actions import Build
 from agent.core.errors import Interrupted
 from agent.core.job import Job, Outcome
-from agent.core.policy import Build
 from agent.core.text import shorten
 from agent.steps import build, side
 from agent.steps.desk import Desk

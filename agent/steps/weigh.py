@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.core import events as e
+from agent.core.actions import Compare
 from agent.core.compare import Rules
-from agent.core.policy import Compare
 from agent.core.renewed import as_judged
 from agent.core.result import Result, parse_result
 from agent.core.state import Run

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from agent.core import events as e
 from agent.core import paper
+from agent.core.actions import Ask
 from agent.core.fact import Problem as NoFact
-from agent.core.policy import Ask
 from agent.core.prompt import Prompt
 from agent.core.references import references
 from agent.core.state import Call

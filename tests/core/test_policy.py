@@ -7,12 +7,7 @@ from hypothesis import strategies as st
 
 from agent.core import again, ledger, paper
 from agent.core import events as e
-from agent.core.calls import KINDS, MOST_TRIES
-from agent.core.fold import fold
-from agent.core.policy import (
-    DRAWN_LOST,
-    NOTES_TURNS,
-    SIDES_LOST,
+from agent.core.actions import (
     Aside,
     Ask,
     Await,
@@ -28,8 +23,10 @@ from agent.core.policy import (
     ReadReply,
     Settle,
     Stop,
-    decide,
 )
+from agent.core.calls import KINDS, MOST_TRIES
+from agent.core.fold import fold
+from agent.core.policy import DRAWN_LOST, NOTES_TURNS, SIDES_LOST, decide
 from agent.core.prefetch import KINDS as FETCH_KINDS
 from agent.core.state import FRESH
 from agent.core.triage import AGAIN, CODER, STOPPED
