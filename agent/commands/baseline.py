@@ -15,8 +15,8 @@ from agent.commands.settings import settled
 from agent.core.errors import InputProblem, ScientistError
 
 if TYPE_CHECKING:
-    from agent.core.config import Settings
     from agent.core.actions import Stop
+    from agent.core.config import Settings
     from agent.core.state import Run
     from agent.core.template import Profile
     from agent.steps.desk import Desk

@@ -13,8 +13,8 @@ from agent.core.errors import InputProblem, ScientistError
 from agent.core.text import did_you_mean
 
 if TYPE_CHECKING:
-    from agent.core.idea import Idea
     from agent.core.actions import Stop
+    from agent.core.idea import Idea
     from agent.core.template import Template
     from agent.steps.desk import Desk
 
