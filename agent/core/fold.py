@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from agent.core import events as e
-from agent.core.calls import Try
-from agent.core.layout import DEFAULT, is_default_figure, run_of_notes
+from agent.core import fold_calls, fold_sides
+from agent.core.layout import run_of_notes
 from agent.core.plan import AMENDABLE
 from agent.core.prefetch import Failure
-from agent.core.state import FRESH, GOES_ON, SIDES, Attempt, Call, Run, State
+from agent.core.state import FRESH, GOES_ON, SIDES, Attempt, Call, Run, State, put
 from agent.core.triage import AGAIN, HELD, STOPPED
 
 
@@ -94,7 +94,7 @@ def _asked(state: State, event: e.CallAsked, at: float) -> State:
         return state
     state = replace(state, told="")
     run = state.runs.get(event.run) or _new_run(state, event.run)
-    return _put(state, replace(run, turns=event.turn, turns_since=run.turns_since + 1))
+    return put(state, replace(run, turns=event.turn, turns_since=run.turns_since + 1))
 
 
 def _new_run(state: State, name: str) -> Run:
@@ -102,55 +102,8 @@ def _new_run(state: State, name: str) -> Run:
     return Run(name, name in state.baselines, parent.name if parent else "")
 
 
-def _sent(state: State, event: e.CallSent, at: float) -> State:
-    call = state.calls[event.call]
-    before = tuple(replace(t, kind="lost") if not t.kind else t for t in call.tries)  # its session was killed
-    one = Try(at, event.usage, event.cost)
-    return _put_call(state, replace(call, tries=(*before, one), model=event.model))
-
-
-def _call_failed(state: State, event: e.CallFailed, at: float) -> State:
-    one: dict[str, Any] = {
-        "kind": event.kind,
-        "evidence": event.evidence,
-        "retry_after": event.retry_after,
-        "ended": at,
-    }
-    if event.usage is not None:
-        one |= {"usage": event.usage, "cost": event.cost, "estimated": event.estimated}
-    elif not event.billed:
-        one |= {"usage": {}, "cost": 0.0, "estimated": False}
-    return _end_try(state, event.call, **one)
-
-
-def _replied(state: State, event: e.CallReplied, at: float) -> State:
-    used = {"usage": event.usage, "cost": event.cost, "estimated": event.estimated}
-    state = _end_try(state, event.call, kind="replied", ended=at, **used)
-    return _put_call(state, replace(state.calls[event.call], replied=True, model=event.model))
-
-
-def _end_try(state: State, name: str, **changes: Any) -> State:
-    call = state.calls[name]
-    *before, last = call.tries or (Try(state.last),)  # journals of the first version have no call.sent
-    return _put_call(state, replace(call, tries=(*before, replace(last, **changes))))
-
-
-def _put_call(state: State, call: Call) -> State:
-    return replace(state, calls={**state.calls, call.name: call})
-
-
-def _budget_reached(state: State, event: e.BudgetReached, at: float) -> State:
-    if event.call in state.calls:
-        state = _read(state, event.call)  # it will not be asked; a later session composes it anew
-    return replace(state, unaffordable=(*state.unaffordable, event))
-
-
-def _read(state: State, name: str) -> State:
-    return replace(state, calls={**state.calls, name: replace(state.calls[name], read=True)})
-
-
 def _rejected(state: State, event: e.EditRejected, at: float) -> State:
-    state = _read(state, event.call)
+    state = fold_calls.read(state, event.call)
     if event.run not in state.runs or state.calls[event.call].action != "edit":
         return state
     run = state.runs[event.run]
@@ -158,11 +111,11 @@ def _rejected(state: State, event: e.EditRejected, at: float) -> State:
     run = replace(
         run, problems=event.problems, kept=event.kept, refusal="", base=event.base or run.base, summary=summary
     )
-    return _put(state, run)
+    return put(state, run)
 
 
 def _committed(state: State, event: e.EditCommitted, at: float) -> State:
-    state = _note_files(_read(state, event.call), event.files)
+    state = _note_files(fold_calls.read(state, event.call), event.files)
     if state.calls[event.call].action != "edit":
         return state
     run = state.runs[event.run]
@@ -170,10 +123,9 @@ def _committed(state: State, event: e.EditCommitted, at: float) -> State:
     run = replace(run, problems=(), kept=(), base="", parent=event.base or run.parent,
                   summary=run.summary or (event.summary if ready else ""), status="ready" if ready else "open",
                   change=event.summary if ready else run.change, refusal="" if ready else event.idle or _IDLE)  # fmt: skip
-    return _put(state, run)
+    return put(state, run)
 
 
-_MOST_PROBES = 12  # that are told with their values
 _IDLE = "Your last change is in, but it starts no run."  # in journals that do not say why
 
 
@@ -183,64 +135,14 @@ def _note_files(state: State, files: tuple[str, ...]) -> State:
     return replace(state, noted=state.noted | written, due=state.due | due)
 
 
-def _drawn(state: State, event: e.FiguresDrawn, at: float) -> State:
-    others = {file: of for file, of in state.figures.items() if is_default_figure(file) != (event.what == "default")}
-    now = {file: event.shows.get(file, e.Shown()) for file in event.files}
-    state = replace(state, figures={**others, **now})
-    if event.what == "default":
-        return replace(state, due=state.due - {"default"}, undrawn=0, sides=(*state.sides, ("default", True)))
-    told = f"plot.py was run and made {', '.join(event.files) or 'no figure'}."
-    if event.left_out:
-        told += (
-            f" Left out: {', '.join(event.left_out)}. Names that begin with {DEFAULT} are those of the default figures."
-        )
-    return _side_over(replace(state, labels=event.labels), "plot", told)
-
-
-def _results(state: State, *runs: str) -> State:
-    """Of these runs something is new: what was drawn of them before does not show it."""
-    stale = runs and (state.labels is None or not set(runs).isdisjoint(state.labels))
-    return replace(state, due=state.due | {"default"} | ({"plot"} if stale else set()), undrawn=0)
-
-
-def _probed(state: State, event: e.ProbesMeasured, at: float) -> State:
-    for name, found in event.runs.items():
-        if name in state.runs:
-            kept = {m: v for m, v in state.runs[name].metrics.items() if not m.startswith("probes.")}
-            state = _put(state, replace(state.runs[name], metrics={**kept, **found}))
-    measured = sorted({metric for found in event.runs.values() for metric in found})
-    said = [f"probes.py was run on {', '.join(event.runs)}: {', '.join(measured)}."]
-    said += [f"{metric}: {_by_run(event, metric)}" for metric in measured[:_MOST_PROBES]]
-    return _side_over(_results(state), "probe", "\n".join(said))
-
-
-def _by_run(event: e.ProbesMeasured, metric: str) -> str:
-    """The digest has no room for them."""
-    return ", ".join(f"{name} {found[metric]['mean']:.4g}" for name, found in event.runs.items() if metric in found)
-
-
-def _side_over(state: State, what: str, told: str) -> State:
-    """What is told waits for the next request; of several sides that were run before it, each is told."""
-    both = "\n\n".join(filter(None, (state.told, told)))
-    return replace(state, due=state.due - {what}, told=both, sides=(*state.sides, (what, True)))
-
-
-def _side_failed(state: State, event: e.SideFailed, at: float) -> State:
-    if event.what == "default":
-        return replace(state, undrawn=state.undrawn + 1, sides=(*state.sides, (event.what, False)))
-    if event.feedback:
-        return _side_over(state, event.what, f"{SIDES[event.what]} failed: {event.evidence}\n\n{event.feedback}")
-    return replace(state, sides=(*state.sides, (event.what, False)))
-
-
 def _base_chosen(state: State, event: e.BaseChosen, at: float) -> State:
     run = state.runs[event.run]
     run = replace(run, parent=event.base, base="", problems=(), kept=(), refusal="base")
-    return _put(_note_files(_read(state, event.call), event.files), run)
+    return put(_note_files(fold_calls.read(state, event.call), event.files), run)
 
 
 def _completed(state: State, event: e.CoderCompleted, at: float) -> State:
-    state = _note_files(_read(state, event.call), event.files)
+    state = _note_files(fold_calls.read(state, event.call), event.files)
     runs = dict(state.runs)
     run = runs.get(event.run)
     if run and not run.attempts:
@@ -249,20 +151,20 @@ def _completed(state: State, event: e.CoderCompleted, at: float) -> State:
 
 
 def _completion_refused(state: State, event: e.CompletionRefused, at: float) -> State:
-    state = replace(_read(state, event.call), completions_refused=state.completions_refused + 1)
-    return _put(state, replace(state.runs[event.run], problems=(), refusal=event.reason))
+    state = replace(fold_calls.read(state, event.call), completions_refused=state.completions_refused + 1)
+    return put(state, replace(state.runs[event.run], problems=(), refusal=event.reason))
 
 
 def _launched(state: State, event: e.RunLaunched, at: float) -> State:
     run = state.runs.get(event.run) or _new_run(state, event.run)
     attempt = Attempt(event.attempt, event.head, at, event.seeds, purpose=event.purpose, change=run.change)
-    return _put(state, replace(run, attempts=(*run.attempts, attempt)))
+    return put(state, replace(run, attempts=(*run.attempts, attempt)))
 
 
 def _smoke_passed(state: State, event: e.SmokePassed, at: float) -> State:
     state = _put_attempt(state, event.run, accepted=True)
     run = state.runs[event.run]
-    return _put(state, replace(run, smoked=run.attempts[-1].head))
+    return put(state, replace(run, smoked=run.attempts[-1].head))
 
 
 def _requested(state: State, event: e.CoderRequested, at: float) -> State:
@@ -280,7 +182,7 @@ def _accepted(state: State, event: e.RunAccepted, at: float) -> State:
     run = state.runs.get(event.run) or _new_run(state, event.run)
     run = replace(run, status="good", head=event.head, metrics=event.metrics, seconds=event.seconds,
                   source=event.source, warnings=event.warnings, feedback="", protocol=event.protocol)  # fmt: skip
-    return _put(_run_over(_results(state, event.run)), run)
+    return put(_run_over(fold_sides.results(state, event.run)), run)
 
 
 def _compared(state: State, event: e.RunCompared, at: float) -> State:
@@ -289,7 +191,7 @@ def _compared(state: State, event: e.RunCompared, at: float) -> State:
     screened = run.comparison if event.stage == "confirmed" else None
     run = replace(run, comparison=event.comparison, screened=screened, warnings=(*new, *run.warnings))
     both = (event.run, *state.baselines[:1]) if screened else ()  # now they are shown with their fresh seeds
-    return _put(_results(state, *both), run)
+    return put(fold_sides.results(state, *both), run)
 
 
 def _failed(state: State, event: e.RunFailed, at: float) -> State:
@@ -301,7 +203,7 @@ def _failed(state: State, event: e.RunFailed, at: float) -> State:
         run = replace(run, status="open", turns_since=0, feedback=event.feedback, refusal="")
     elif event.blame not in AGAIN and (run.baseline or event.blame != STOPPED):
         state = replace(state, held=event.evidence)
-    return _put(_run_over(state), run)
+    return put(_run_over(state), run)
 
 
 def _without_more_seeds(state: State, run: Run, event: e.RunFailed) -> State:
@@ -311,8 +213,8 @@ def _without_more_seeds(state: State, run: Run, event: e.RunFailed) -> State:
     if event.blame in HELD:
         return replace(state, held=event.evidence)
     if run.attempts[-1].purpose == "replicate":
-        return _put(state, replace(run, replicas=0))
-    return _put(state, replace(run, unconfirmable=event.evidence))
+        return put(state, replace(run, replicas=0))
+    return put(state, replace(run, unconfirmable=event.evidence))
 
 
 def _measured(state: State, event: e.SeedsMeasured, at: float) -> State:
@@ -326,8 +228,8 @@ def _measured(state: State, event: e.SeedsMeasured, at: float) -> State:
         run = replace(run, confirmation=event.metrics)
     else:  # judged anew, with what it has now
         run = replace(run, metrics=event.metrics, replicas=0, replicated=run.replicated + 1, comparison=None)
-        state = _results(state, event.run)
-    return _put(_run_over(state), replace(run, seconds=run.seconds + event.seconds))
+        state = fold_sides.results(state, event.run)
+    return put(_run_over(state), replace(run, seconds=run.seconds + event.seconds))
 
 
 def more_seeds(run: str) -> str:
@@ -335,10 +237,10 @@ def more_seeds(run: str) -> str:
 
 
 def _replicated(state: State, event: e.CoderReplicated, at: float) -> State:
-    state = _read(state, event.call)
-    state = _put(state, replace(state.runs[event.of], replicas=event.seeds))
+    state = fold_calls.read(state, event.call)
+    state = put(state, replace(state.runs[event.of], replicas=event.seeds))
     asking = state.runs[event.run]
-    return _put(state, replace(asking, problems=(), kept=(), refusal=more_seeds(event.of)))
+    return put(state, replace(asking, problems=(), kept=(), refusal=more_seeds(event.of)))
 
 
 def _stated(state: State, event: e.PlanStated, at: float) -> State:
@@ -346,12 +248,12 @@ def _stated(state: State, event: e.PlanStated, at: float) -> State:
 
 
 def _closed(state: State, event: e.RunClosed, at: float) -> State:
-    state = _results(state)
+    state = fold_sides.results(state)
     run = replace(state.runs[event.run], status="closed", closed=event.reason)
     waiting = state.waiting_call
     if waiting and waiting.run == event.run:  # its answer is no longer of use
-        state = _read(state, waiting.name)
-    return _put(_run_over(state), run)
+        state = fold_calls.read(state, waiting.name)
+    return put(_run_over(state), run)
 
 
 def _run_over(state: State) -> State:
@@ -360,12 +262,12 @@ def _run_over(state: State) -> State:
 
 
 def _part_written(state: State, event: e.PartWritten, at: float) -> State:
-    state = _read(state, event.call)
+    state = fold_calls.read(state, event.call)
     return replace(state, written=state.written | {(event.action, event.part)}, part_problems=(), unbuilt=True)
 
 
 def _part_rejected(state: State, event: e.PartRejected, at: float) -> State:
-    return replace(_read(state, event.call), part_problems=event.problems)
+    return replace(fold_calls.read(state, event.call), part_problems=event.problems)
 
 
 def _built(state: State, event: e.PaperBuilt, at: float) -> State:
@@ -401,28 +303,24 @@ def _intervened(state: State, at: float, what: str) -> State:
     return replace(state, interventions=(*state.interventions, (at, what)))
 
 
-def _put(state: State, run: Run) -> State:
-    return replace(state, runs={**state.runs, run.name: run})
-
-
 def _put_attempt(state: State, name: str, **changes: Any) -> State:
     run = state.runs[name]
     *before, last = run.attempts
-    return _put(state, replace(run, attempts=(*before, replace(last, **changes))))
+    return put(state, replace(run, attempts=(*before, replace(last, **changes))))
 
 
 _HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
     e.StudyCreated: _created, e.StudyOpened: _opened, e.StudyEnded: _ended,
     e.PlanFrozen: _plan_frozen, e.PlanDeviated: _deviated, e.WorkspaceSettled: _settled,
     e.DataFetched: _fetched, e.DataFailed: _fetch_failed,
-    e.CallAsked: _asked, e.CallSent: _sent, e.CallFailed: _call_failed, e.CallReplied: _replied,
-    e.BudgetReached: _budget_reached,
+    e.CallAsked: _asked, e.CallSent: fold_calls.sent, e.CallFailed: fold_calls.failed, e.CallReplied: fold_calls.replied,
+    e.BudgetReached: fold_calls.budget_reached,
     e.EditRejected: _rejected, e.EditCommitted: _committed, e.BaseChosen: _base_chosen,
     e.CoderCompleted: _completed, e.CompletionRefused: _completion_refused,
     e.CoderRequested: _requested, e.CoderReplicated: _replicated, e.PlanStated: _stated, e.SeedsMeasured: _measured,
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _run_ended,
     e.RunAccepted: _accepted, e.RunCompared: _compared, e.RunFailed: _failed, e.RunClosed: _closed,
-    e.FiguresDrawn: _drawn, e.ProbesMeasured: _probed, e.SideFailed: _side_failed,
+    e.FiguresDrawn: fold_sides.drawn, e.ProbesMeasured: fold_sides.probed, e.SideFailed: fold_sides.failed,
     e.PartWritten: _part_written, e.PartRejected: _part_rejected, e.PaperBuilt: _built,
     e.HumanEdited: _human_edited, e.HumanTook: _human_took, e.HumanStashed: _human_stashed,
     e.HumanNoted: _human_noted, e.HumanStopped: _human_stopped,

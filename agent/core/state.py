@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.core import events as e
@@ -193,3 +193,7 @@ GOES_ON = ("stopped", "time", "cost")  # ends that the next session goes on from
 
 def next_call(state: State, action: str) -> str:
     return f"{len(state.calls) + 1:04d}-{action}"
+
+
+def put(state: State, run: Run) -> State:
+    return replace(state, runs={**state.runs, run.name: run})
