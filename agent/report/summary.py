@@ -86,7 +86,7 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
     if cost := spending(state):
         rows.append(("Cost", cost))
     if state.revisions:
-        rows.append(("Data", ", ".join(f"{name} at {revision}" for name, revision in state.revisions.items())))
+        rows.append(("Data", ", ".join(f"{name} at {revision[:12]}" for name, revision in state.revisions.items())))
     if state.interventions:
         rows.append(
             (
@@ -221,10 +221,11 @@ def readme(state: State, template: Template, title: str) -> str:
     table = digest.history(state, template).splitlines()
     rows = ["| " + " | ".join(cell.strip() for cell in line.split(" | ")) + " |" for line in table]
     rows.insert(1, "|" + "---|" * (table[0].count(" | ") + 1))
-    more = [
-        "Changes of a run: `git diff run_2 run_3 -- experiment.py`, or `ai-scientist diff . run_3`.",
-        "Go on: `ai-scientist resume .`",
+    changes = [
+        f"Changes of a run: `git diff {run.parent} {run.name} -- experiment.py`, or `ai-scientist diff . {run.name}`."
+        for run in state.good[-1:]
     ]
+    more = [*changes, "Go on: `ai-scientist resume .`"]
     return "\n".join([f"# {title}", "", *lines, "", *rows, "", *more, ""])
 
 
