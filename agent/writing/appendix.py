@@ -66,7 +66,7 @@ def _runs(state: State, template: Template) -> str:
     primary = (state.plan or {}).get("primary", "")
     rows = [_run(run, template, primary) for run in state.runs.values() if run.status in ("good", "closed")]
     head = ["run", "what it is or tried", latex_text(primary), "verdict", "attempts"]
-    return "\\subsection{All runs}\n" + _table(head, ("", "0.36", "", "0.16", ""), rows)
+    return "\\subsection{All runs}\n" + _table(head, ("", "0.32", "", "0.16", ""), rows)
 
 
 def _run(run: Run, template: Template, primary: str) -> list[str]:
