@@ -121,7 +121,10 @@ def _work(
     }
     with session.opened(root, given, reopen, section is not None, **outside) as desk:
         screen.begin(desk)
-        record_all(desk, human.answer(desk, take, getattr(options, "stash", False)))
+        stash = getattr(options, "stash", False)
+        if take or stash or section is not None:  # an answer holds for what was changed since, too
+            record_all(desk, human.listen(desk))
+        record_all(desk, human.answer(desk, take, stash))
         if section is not None and desk.state.edited is None:
             record_all(desk, anew.perform(desk.state, anew.check(desk.state, section, take)))
         try:
@@ -131,7 +134,7 @@ def _work(
             error.hint = error.hint or f"Go on with `ai-scientist resume {desk.state.name}`."
             raise
         screen.clear()
-        if section is not None and desk.state.ended and not desk.state.unaffordable:
+        if section is not None and not (desk.state.edited or desk.state.rewriting or desk.state.unaffordable):
             stop = Stop(0, "the paper is written anew")
         _say_end(desk, stop, root, options)
         return stop.exit_code

@@ -99,7 +99,7 @@ def _human_edit(state: State, elapsed: float) -> Action | None:
     files = ", ".join(state.edited.files)
     return Stop(
         5,
-        f"{files} changed by hand; your version is kept",
+        f"changed by hand: {files}; your version is kept",
         "Go on from it with `resume --take`, or put it aside with `resume --stash`.",
     )
 

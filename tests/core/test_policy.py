@@ -492,7 +492,7 @@ def test_what_the_template_lacks_stops_the_session_for_the_user():
 
 def test_a_persons_edit_stops_everything():
     stop = decide(ready(*JOB, e.HumanEdited(files=("experiment.py",), saved=HEAD)), 0)
-    assert (stop.exit_code, stop.why) == (5, "experiment.py changed by hand; your version is kept")
+    assert (stop.exit_code, stop.why) == (5, "changed by hand: experiment.py; your version is kept")
 
 
 def test_a_person_can_end_the_study_after_its_job():

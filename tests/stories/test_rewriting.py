@@ -78,7 +78,7 @@ def test_a_label_that_a_later_part_takes_a_second_time_is_mended_where_it_stands
     first = "The table is Table~\\ref{tab:errors}.\n\n\\[ x = y \\]"
     root, settings = begin(tmp_path)
     gone = TEXTS["results"].replace("\\label{tab:errors}", "").replace("Table~\\ref{tab:errors}: the", "The")
-    model = writer({**everywhere("setup", first), ("revise", "results"): [gone], ("mend", "setup"): ["No table."]})
+    model = writer({("revise", "setup"): [first], ("revise", "results"): [gone], ("mend", "setup"): ["No table."]})
     assert world.go(root, model, settings).exit_code == 0
     assert ("mend", "setup") in steps_of(model)
     assert "??" not in text_of(root)
@@ -200,6 +200,11 @@ def test_the_command_writes_a_section_anew_and_says_how_it_ended(tmp_path, capsy
     said = capsys.readouterr().out
     assert "The paper is written anew." in said and "paper  draft of conclusion" in said
     assert "Smaller steps are better steps." in paper_of(root)
+    (root / "latex" / "paper.tex").write_text(paper_of(root).replace(TEXTS["method"], "Mine."))
+    assert main(["paper", str(root), "--rewrite", "conclusion", "-m", model]) == 5
+    assert "Changed by hand: latex/paper.tex" in capsys.readouterr().out
+    assert main(["resume", str(root), "--take", "-m", model]) == 0
+    assert "Mine." in paper_of(root) and world.state_of(root).by_hand == {"method"}
     assert main(["paper", str(root), "--rewrite", "conclusions", "-m", model]) == 2
     assert 'did you mean "conclusion"' in capsys.readouterr().err
     assert main(["paper", str(root), "-m", model]) == 2
