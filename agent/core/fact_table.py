@@ -74,8 +74,7 @@ def table(book: Book, runs: list[str], metrics: list[str]) -> Table:
 
 
 def column(book: Book, name: str) -> Column:
-    metric = book.template.metric(name)
-    return Column(metric.label or name, _ARROWS[metric.direction])
+    return Column(book.template.label(name), _ARROWS[book.template.metric(name).direction])
 
 
 def _rows(book: Book, word: str, runs: list[str], metrics: list[str]) -> list[Row]:

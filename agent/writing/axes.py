@@ -37,7 +37,7 @@ class Axis:
 
 def axis(identity: str, template: Template, spans: Sequence[Span]) -> Axis:
     metric = template.metric(identity)
-    label, unit = split_unit(metric.label or identity)
+    label, unit = split_unit(template.label(identity))
     must = [s for s in spans if s[2] != OTHER] or list(spans)
     others = [s for s in spans if s[2] == OTHER]
     near = _without_far_worse(must, metric.direction)
