@@ -54,6 +54,9 @@ def beside(run: Run, reference: Run, identity: str) -> Estimate | None:
 
 def difference(run: Run, reference: Run, identity: str, template: Template) -> str:
     ours, theirs = estimate(run, identity), beside(run, reference, identity)
+    found = _compared(run, reference, identity)
+    if found and found.verdict == NO_EFFECT:  # of the seeds that both have
+        ours, theirs = found.run, found.reference
     if ours is None or theirs is None:
         return NONE
     change = ours.mean - theirs.mean
