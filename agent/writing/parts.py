@@ -107,8 +107,9 @@ def marked(tex: str, problems: Iterable[Problem]) -> str:
     box = _box(
         f"The audit of this paper found {plural(count, 'problem')} that {left} left in it.{said}", map(marks.row, items)
     )
-    at = next((use.end for use in paper.uses if use.name == "maketitle"), paper.body)
-    return marks.put(tex, {**places, at: places.get(at, "") + box}) if at >= 0 else tex
+    titles = (use.end for use in paper.uses if use.name == "maketitle" and use.at >= paper.body)
+    at = next(titles, paper.body)
+    return marks.put(tex, {**places, at: places.get(at, "") + box}) if paper.body >= 0 else tex
 
 
 def _box(text: str, rows: Iterable[str] = ()) -> str:

@@ -64,8 +64,8 @@ def test_problems_of_one_place_share_a_mark_and_those_that_are_too_many_an_item(
     assert [MARK.search(lines[line - 1])[1] for line in (12, 13, 17, 19)] == ["12", "13", "13", "14"]
 
 
-def test_the_box_stands_behind_the_title_that_is_set_and_not_behind_one_in_a_comment():
-    tex = "\\begin{document}\n% \\maketitle\n\\maketitle\nOur words.\n\\end{document}\n"
+def test_the_box_stands_behind_the_title_that_is_set_and_not_behind_one_in_a_comment_or_in_the_preamble():
+    tex = "\\let\\old\\maketitle\\begin{document}\n% \\maketitle\n\\maketitle\nOur words.\n\\end{document}\n"
     lines = marked(tex, [problem(tex, tex.index("words"))]).split("\n")
     assert lines[1] == "% \\maketitle" and lines[2].startswith("\\maketitle\\par\\noindent\\fbox")
     assert "[!1] line 4: it is wrong" in lines[2] and lines[3].startswith("Our words.\\textsuperscript")
