@@ -74,6 +74,13 @@ def verdict(run: Run, identity: str = "") -> str:
     return verdict_in(comparison(run), identity)
 
 
+def outcome(run: Run) -> str:
+    """The verdict where a difference to the baseline stands beside it: of a copy of another run, that it is one."""
+    found = comparison(run)
+    copied = found is not None and found.verdict == NO_EFFECT and found.same not in ("", found.reference)
+    return f"{verdict(run)} (as {found.same})" if found and copied else verdict(run)
+
+
 def verdict_in(found: Comparison | None, identity: str = "") -> str:
     if found is None:
         return NONE

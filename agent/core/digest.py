@@ -22,6 +22,7 @@ from agent.core.cells import (
     difference,
     estimate,
     number,
+    outcome,
     shown,
     verdict,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "history",
     "latest",
     "number",
+    "outcome",
     "verdict",
 ]
 
@@ -232,7 +234,7 @@ def _line(state: State, template: Template, run: Run, primary: str) -> str:
     if run.status == "closed":
         return f"{run.name} | {what} | failed | {shorten(run.closed, 80)} | {NONE}"
     diff = difference(run, state.reference, primary, template) if state.reference and not run.baseline else NONE
-    return f"{run.name} | {what} | {cell(run, primary, template)} | {diff} | {verdict(run)}"
+    return f"{run.name} | {what} | {cell(run, primary, template)} | {diff} | {outcome(run)}"
 
 
 def _newest(rows: Sequence[str]) -> str:

@@ -181,7 +181,7 @@ def _best(run: Run, reference: Run, primary: str, template: Template) -> str:
 
 
 def verdict(run: Run) -> str:
-    return "–" if run.baseline else digest.verdict(run)
+    return "–" if run.baseline else digest.outcome(run)
 
 
 def run_table(state: State, template: Template, width: int) -> str:

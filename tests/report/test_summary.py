@@ -4,7 +4,7 @@ import json
 
 from agent.core import events as e
 from agent.core.compare import Rules
-from agent.core.digest import latest
+from agent.core.digest import history, latest
 from agent.core.measures import Measure
 from agent.core.result import Result
 from agent.core.verdicts import confirmed, screened
@@ -72,7 +72,8 @@ def test_a_run_that_repeats_another_is_said_to_do_so_once_and_neutrally_where_pe
     assert [(text.count(said), text.count("to the bit"), text.lower().count("warning")) for text in told] == [
         (1, 1, 0)
     ] * 2
-    assert "no effect" in run_table(state, TOY, 140)
+    for table in (run_table(state, TOY, 140), readme(state, TOY, "Toy"), history(state, TOY)):
+        assert "no effect (as run_1)" in table
     assert "warning: the results of run_2 are those of run_1 to the bit" in latest(state, TOY, state.runs["run_2"])
 
 
