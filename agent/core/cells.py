@@ -53,14 +53,19 @@ def beside(run: Run, reference: Run, identity: str) -> Estimate | None:
 
 
 def difference(run: Run, reference: Run, identity: str, template: Template) -> str:
-    ours, theirs = estimate(run, identity), beside(run, reference, identity)
-    found = _compared(run, reference, identity)
-    if found and found.verdict == NO_EFFECT:  # of the seeds that both have
-        ours, theirs = found.run, found.reference
-    if ours is None or theirs is None:
+    found = change(run, reference, identity)
+    if found is None:
         return NONE
-    change = ours.mean - theirs.mean
-    return ("+" if change >= 0 else "−") + number(abs(change), template.metric(identity).digits)
+    return ("+" if found >= 0 else "−") + number(abs(found), template.metric(identity).digits)
+
+
+def change(run: Run, reference: Run, identity: str) -> float | None:
+    """From the reference's value that belongs to the run's; of what is the same to the bit, on the seeds that both have."""
+    found = _compared(run, reference, identity)
+    if found and found.verdict == NO_EFFECT:
+        return found.difference
+    ours, theirs = estimate(run, identity), beside(run, reference, identity)
+    return ours.mean - theirs.mean if ours and theirs else None
 
 
 def fresh_runs(state: State) -> frozenset[str]:
