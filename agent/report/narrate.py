@@ -9,6 +9,7 @@ from typing import Any
 from agent.core import calls, digest, prefetch
 from agent.core import events as e
 from agent.core.comparison import BETTER, NO_EFFECT, NOT_COMPARABLE, Comparison
+from agent.core.effect import untold
 from agent.core.job import Outcome
 from agent.core.state import SIDES, State
 from agent.core.template import Template
@@ -156,7 +157,8 @@ def _compared(event: e.RunCompared, state: State, template: Template) -> Line:
     found = Comparison.from_json(event.comparison)
     tone = "good" if found.verdict == BETTER else "bad" if found.verdict in (NOT_COMPARABLE, NO_EFFECT) else "plain"
     said = f"{event.run}  {found.verdict or 'no verdict'}: {found.why}"
-    return tone, said + "".join(f"\n    warning: {w}" for w in event.warnings)
+    told = untold(event.run, event.warnings, found)
+    return tone, said + "".join(f"\n    warning: {w}" for w in told)
 
 
 def _failed(event: e.RunFailed, state: State, template: Template) -> Line:
