@@ -48,7 +48,9 @@ def test_a_job_under_way_is_dead_with_its_launcher_before_its_folder_is_gone(tmp
     clear(LocalRunner(), tmp_path / "build")
     assert not (tmp_path / "build").exists()
     assert survivors(attempt) == []
-    until(lambda: not any(map(alive, of_job)), 1.0)  # the last word is written; what is left to the launcher is its exit
+    until(
+        lambda: not any(map(alive, of_job)), 1.0
+    )  # the last word is written; what is left to the launcher is its exit
     assert not (tmp_path / "build").exists()
 
 
