@@ -1,7 +1,7 @@
 """A study of ten runs of the SAE template that is over but for its paper: for bench/paper_tokens.py.
 
 Template, idea, bibliography and plan are the real ones; results are those of the recorded study (paper_results.json, five
-digits), for further runs moved a little; notes are of about 1,500 characters a run. The journal is written here, nothing is
+digits), for further runs moved a little; notes have about 1,400 characters a run. The journal is written here, nothing is
 run; from there on the product goes on by itself.
 """
 
@@ -23,6 +23,7 @@ from bench.tokens_study import SAID
 ROOT = Path(__file__).parents[1]
 IDEA, RECORDING = ROOT / "ideas/adaptive_temporal.json", ROOT / "ideas/adaptive_temporal.replay.jsonl"
 RESULTS = json.loads(Path(__file__).with_name("paper_results.json").read_text("utf-8"))
+OF_RUN = {family: content for family, content in RESULTS["run_1"].items() if family != "probes"}
 BASELINES = ("run_0", "run_0_jumprelu", "run_0_l1", "run_0_untrained")
 OWN_FIGURES = ("default_metrics", "default_runs", "default_tradeoff")
 FIGURES = ("metrics", "sparsity", "training", "overlap_by_lag", "gate_over_time", "kept_latents", "share_of_terms",
@@ -38,16 +39,11 @@ TRIED = (
     "a sharper gate, with beta at twenty",
     "the squared change of latents in place of the absolute one",
     "the ratio and the gate that did best so far, together",
-)
-FURTHER = (
-    "What it says about the idea: the temporal term does what it says, it makes the active sets of neighbouring tokens more alike, "
-    "and the price is paid in reconstruction at equal sparsity. The overlap is \\fact{{{run}.probes.overlap}}, of tokens half a "
-    "sequence apart \\fact{{{run}.probes.overlap_far}}; the difference of the two is what belongs to the course of the text.",
-)
+)  # of further runs, the same once more
 
 
 def notes(run: str, why: str) -> str:
-    return "\n".join((*SAID, *FURTHER)).format(run=run, why=why) + "\n"
+    return "\n".join(SAID).format(run=run, why=why) + "\n"
 
 
 def moved(data: dict, number: int) -> dict:
@@ -71,11 +67,13 @@ def write(place: Path, runs: int = 10, figures: int = 6, **given: Any) -> tuple[
     root = setup.create(idea, loaded, settings, time.time)
     names = [*OWN_FIGURES, *FIGURES][:figures]
     results = {name: RESULTS[name] for name in BASELINES}
-    results |= {f"run_{number}": moved(RESULTS["run_1"], number) for number in range(1, runs + 1)}
+    results |= {f"run_{number}": moved(OF_RUN, number) for number in range(1, runs + 1)}
     files = {f"{run}/final_info.json": json.dumps(data).encode() for run, data in results.items()}
     files |= {f"figures/{name}{end}": b"%PDF-1.5\n" for name in names for end in (".pdf", ".png")}
     for number in range(1, runs + 1):
-        files[f"notes/run_{number}.txt"] = notes(f"run_{number}", f"what comes of {TRIED[number - 1]}").encode()
+        files[f"notes/run_{number}.txt"] = notes(
+            f"run_{number}", f"what comes of {TRIED[(number - 1) % len(TRIED)]}"
+        ).encode()
     journal = Journal(Layout(root).journal, time.time)
     head = Workspace(root).commit(journal.entries[0].event.head, files, "Ten runs", time.time())
     for event in happened(results, runs, names, head, settings):
@@ -87,12 +85,12 @@ def write(place: Path, runs: int = 10, figures: int = 6, **given: Any) -> tuple[
 def happened(results: dict, runs: int, names: list[str], head: str, settings: Settings) -> list[e.Event]:
     metrics = {}
     for run, data in results.items():
-        measures = parse_result(json.dumps(data)).measures
-        metrics[run] = {name: measure.to_json() for name, measure in measures.items() if not name.startswith("probes.")}
+        metrics[run] = {n: measure.to_json() for n, measure in parse_result(json.dumps(data)).measures.items()}
     events = [e.StudyOpened(version="1", settings=settings), e.DataFetched(attempt=1, revisions={"layer1": "0"})]
     events += [e.RunAccepted(run=run, attempt=0, head=head, metrics=metrics[run]) for run in BASELINES]
     plan = {"primary": "core.kl_nats", "direction": "down", "min_effect": 0.007, "baseline": "run_0_l1", "profile": "tiny",
-            "seeds": {"baseline": 5, "screen": 3, "confirm": 5}, "max_runs": runs, "trust": 2, "trust_why": "re-scored", "stop": "ALL_COMPLETED"}  # fmt: skip
+            "seeds": {"baseline": 5, "screen": 3, "confirm": 5}, "max_runs": runs, "trust": 2, "trust_why": "re-scored",
+            "stop": "ALL_COMPLETED"}  # fmt: skip
     events.append(e.PlanFrozen(plan=plan, sha256="0"))
     for number in range(1, runs + 1):
         events += of_run(number, head, metrics[f"run_{number}"])
@@ -118,7 +116,7 @@ def of_run(number: int, head: str, metrics: dict) -> list[e.Event]:
     run, call = f"run_{number}", f"{number:04d}-edit"
     files = ("experiment.py", *([f"notes/run_{number - 1}.txt"] if number > 1 else []))
     stated = [e.PlanStated(call=call, text=planned(), sha256="0")] if number == 1 else []
-    said = f"Try {TRIED[number - 1]}."
+    said = f"Try {TRIED[(number - 1) % len(TRIED)]}."
     return [
         e.CallAsked(call=call, action="edit", run=run, turn=1, model="m", prompt_sha256="0"),
         reply(call),
