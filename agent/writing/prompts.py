@@ -112,6 +112,11 @@ def _sentences(text: str) -> str:
     return told[: told.rindex(". ") + 1] if told.endswith("…") and ". " in told else told
 
 
+def needs_notes(action: str, part: str) -> bool:
+    """Not what is about other people's work; and a revision has the draft in view, which was written with them."""
+    return part == "results" or (action != "revise" and part not in ("background", "related"))
+
+
 def notes(texts: Mapping[str, str]) -> str:
     """The coder's notes, run by run. Where there is not room for all, the longest give way, each at its end."""
     told = {name: texts[name].strip() for name in sorted(texts, key=_numbered) if name.startswith("notes/")}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core import events as e
+from agent.core.paper import DRAFTED, STEPS
 from agent.writing import prompts
 from tests.writing.studies import measures, study
 
@@ -83,3 +84,10 @@ def test_a_run_is_told_with_its_verdict_after_one_full_stop():
     assert told[-1] == "- run_2: Try it. Failed, no result: ValueError: shapes do not match"
     ended = replace(state, runs={"run_1": replace(state.runs["run_1"], summary="Try it.")})
     assert prompts.runs(ended, template) == told[-2]
+
+
+def test_notes_are_for_drafts_of_what_was_done_and_for_the_results_and_not_for_other_peoples_work():
+    needing = [(step.action, step.part) for step in STEPS if prompts.needs_notes(step.action, step.part)]
+    assert {part for action, part in needing if action in ("draft", "refine")} == {*DRAFTED} - {"background"}
+    assert [part for action, part in needing if action == "revise"] == ["results"]
+    assert not any(part == "related" for _, part in needing)
