@@ -1,4 +1,7 @@
-"""A hub on this machine's loopback: one model with some files, over HTTP or HTTPS, as the hub's own library asks for it."""
+"""A hub on this machine's loopback: one model with some files, over HTTP or HTTPS, as the hub's own library asks for it.
+
+And one data set, `tiny/data`, as the library `datasets` asks for it.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,20 @@ from pathlib import Path
 
 REVISION = "c0ffee" * 6 + "beef"
 FILES = {"config.json": b'{"size": "tiny"}', "weights.bin": bytes(range(256)) * 2000}
+DATA = {"README.md": b"---\nlicense: mit\n---\nTwo rows.\n", "train.csv": b"x,y\n1,2\n3,4\n"}
+
+
+def data_set(path: str) -> tuple[int, bytes]:
+    """What the hub says of its data set."""
+    if path.startswith("/datasets/tiny/data/resolve/"):
+        name = path.split("/", 6)[6]
+        return (200, DATA[name]) if name in DATA else (404, b"no such file")
+    if "/tree/" in path:
+        below = path.partition("/tree/")[2].partition("/")[2]
+        rows = [{"type": "file", "oid": "0" * 40, "size": len(DATA[n]), "path": n} for n in DATA if n.startswith(below)]
+        return (200, json.dumps(rows).encode()) if rows else (404, b"no such folder")
+    about = {"id": "tiny/data", "sha": REVISION, "tags": [], "siblings": [{"rfilename": name} for name in DATA]}
+    return 200, json.dumps(about).encode()
 
 
 @dataclass
@@ -60,7 +77,10 @@ def running(secure: bool = True) -> Iterator[Hub]:
             if hub.failing > 0:
                 hub.failing -= 1
                 return self.answer(503, b"later")
-            *_, name = self.path.split("?")[0].split("/")
+            path = self.path.split("?")[0]
+            if path.startswith(("/datasets/tiny/data/", "/api/datasets/tiny/data")):
+                return self.answer(*data_set(path))
+            *_, name = path.split("/")
             if self.path.startswith("/api/models/tiny/model"):
                 rows = [{"rfilename": name} for name in FILES]
                 about = {"id": "tiny/model", "modelId": "tiny/model", "sha": REVISION, "siblings": rows}
@@ -74,6 +94,8 @@ def running(secure: bool = True) -> Iterator[Hub]:
             self.send_header("Content-Length", str(len(body)))
             self.send_header("ETag", f'"{hashlib.sha1(body).hexdigest()}"')
             self.send_header("X-Repo-Commit", REVISION)
+            if status == 404:
+                self.send_header("X-Error-Code", "EntryNotFound")
             self.end_headers()
             if self.command == "GET":
                 self.wfile.write(body)

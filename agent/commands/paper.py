@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -95,14 +94,16 @@ def _open(options: argparse.Namespace) -> _Study:
 @contextmanager
 def _built(study: _Study) -> Iterator[Built]:
     """Two at a time would build in one folder. The study's own lock is not taken: nothing of it is changed."""
+    from agent.runners.local import LocalRunner
+    from agent.steps.jobs import clear
     from agent.store.journal import Lock
 
     lock, place = Lock(study.root / ".study" / "paper.lock"), study.own / "build"
     try:
-        shutil.rmtree(place, ignore_errors=True)
+        clear(LocalRunner(), place)  # what a killed command has left may still be at work
         yield _build(study)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        clear(LocalRunner(), place)
         lock.release()
 
 

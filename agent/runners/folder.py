@@ -3,7 +3,8 @@
 Two facts carry everything else:
 
 * An attempt is *taken* when status.json exists. It is written under the lock, before anything is started, and never
-  removed: no job runs twice in one folder.
+  removed without its folder: no job runs twice in one folder. A folder is removed when nobody has it and nobody can
+  take it any more (`close`); a launcher that was late all the same notices that the lock is not that of the new one.
 * The lock is one open file description, shared by the launcher and its reaper. It is free only when both are gone,
   so "taken, no outcome, lock free" means that the launcher died *and* that its reaper has finished killing.
 
@@ -127,11 +128,30 @@ def take(attempt: Path) -> int | None:
                 break
             time.sleep(0.01)
             continue
-        if is_taken(attempt):  # it came and went between our two looks
+        if is_taken(attempt) or not _is_lock_of(descriptor, attempt):  # it came and went between our two looks
             break
         return descriptor
     os.close(descriptor)
     return None
+
+
+def close(attempt: Path) -> None:
+    """No launcher that is still on its way may start here: the attempt counts as taken, and as ended. Else nothing."""
+    lock = take(attempt)
+    if lock is None:
+        return
+    try:
+        write_status(attempt, Status.first().end(Outcome("stopped", detail="It was given up before it was started.")))
+    finally:
+        os.close(lock)
+
+
+def _is_lock_of(descriptor: int, attempt: Path) -> bool:
+    """Not if the folder was removed since, even where there is a new one of this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), (attempt / LOCK_FILE).stat())
+    except FileNotFoundError:
+        return False
 
 
 def is_locked(attempt: Path) -> bool:

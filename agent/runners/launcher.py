@@ -96,11 +96,12 @@ def detached(attempt: Path, keys: Sequence[bytes]) -> int:
 
 def launch(attempt: Path, keys: Sequence[bytes], taken: Callable[[], None] = lambda: None) -> int:
     try:
-        job = folder.read_job(attempt)
+        folder.read_job(attempt)  # an attempt that is none is not taken
         lock = folder.take(attempt)
         if lock is None:
             return 0
         try:
+            job = folder.read_job(attempt)  # of the folder that is locked; before, it may have been another of its name
             Launcher(attempt, job, keys).run(taken)
         finally:
             os.close(lock)

@@ -1,15 +1,20 @@
-"""Waiting for a job: started once, stopped when a person or the time limit wants it, told about while it runs."""
+"""Waiting for a job: started once, stopped when a person or the time limit wants it, told about while it runs.
+
+And for the end of jobs that nobody wants any more: their folders are removed only after it.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from agent.core.errors import StopAsked
-from agent.core.job import PROGRESS_FILE, Job, NotStarted, Outcome, Running
+from agent.core.job import JOB_FILE, PROGRESS_FILE, Job, NotStarted, Outcome, Running
 from agent.core.policy import out_of_time
+from agent.core.ports import Pulse, Runner
 from agent.core.text import duration
 from agent.runners import folder
 from agent.steps.desk import Desk
@@ -34,6 +39,24 @@ def outcome_of(desk: Desk, attempt: Path, name: str, make: Callable[[], Job]) ->
         nap = min(0.25, nap * 1.5)
     desk.show_progress("")
     return sight
+
+
+def clear(runner: Runner, place: Path, pulse: Pulse = lambda: None) -> None:
+    """Remove `place` and the attempts in it, whoever began them: only when nothing of them lives or can still start.
+
+    A job outlives the session that started it; in a new folder of the old name it would pass for one of the new session's.
+    """
+    begun = [path.parent for path in place.glob(f"*/{JOB_FILE}")]
+    for attempt in begun:
+        runner.stop(attempt)
+    for attempt in begun:
+        while not isinstance(sight := runner.look(attempt), Outcome):
+            pulse()
+            if isinstance(sight, NotStarted):  # its launcher may be on the way
+                folder.close(attempt)
+            else:
+                time.sleep(_POLL / 4)
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def wait_until(desk: Desk, moment: float, what: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from agent.core.job import Job, Outcome
 from agent.core.text import shorten
 from agent.steps import build, side
 from agent.steps.desk import Desk
-from agent.steps.jobs import outcome_of
+from agent.steps.jobs import clear, outcome_of
 from agent.steps.papers import kept_texts, known_facts, made_for, paper_at
 from agent.steps.write import faults, known
 from agent.store.sweep import sweep
@@ -24,7 +23,7 @@ _MOST, _LONGEST = 50, 300
 
 def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
     attempt = desk.layout.attempt("paper", action.attempt).resolve()
-    shutil.rmtree(attempt, ignore_errors=True)  # what a killed session has begun
+    clear(desk.runner, attempt, desk.pulse)  # what a killed session has begun
     here = side.Side(attempt, desk.interpreter, tuple(desk.machine.get("folders", ())), desk.state.settings.sandbox)
     tex = paper_at(desk, desk.state.head)
     made = made_for(desk.state, desk.template, known_facts(desk, desk.state), tex, desk.machine)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from agent.core import cells
 from agent.core.comparison import BETTER, UNCONFIRMED
+from agent.core.events import Shown
 from agent.core.paper import ABSTRACT
 from agent.core.state import Run, State
 from agent.core.template import Template
-from agent.core.text import shorten
+from agent.core.text import shorten, shorten_lines
 
 NAMES = {
     "title": "the title",
@@ -37,7 +39,7 @@ PURPOSE = {
     "related": "Other attempts at the same problem: compare and contrast, say how they differ and whether they would apply here.",
     "conclusion": "What was done and found, in a few sentences that say nothing new; what to try next.",
 }
-_MOST_METRICS, _MOST_HEADLINES, _LONGEST_NOTES = 60, 6, 14_000
+_MOST_METRICS, _MOST_HEADLINES, _LONGEST_NOTES, _LONGEST_CAPTION = 60, 6, 14_000, 400
 
 
 def runs(state: State, template: Template) -> str:
@@ -45,7 +47,7 @@ def runs(state: State, template: Template) -> str:
 
 
 def _run(run: Run, template: Template) -> str:
-    what = template.baseline_of(run.name) if run.baseline else shorten(run.summary or "no description", 160)
+    what = template.baseline_of(run.name) if run.baseline else shorten(run.summary or "no description", 160).rstrip(".")
     if run.status == "closed":
         return f"- {run.name}: {what}. Failed, no result: {shorten(run.closed, 160)}"
     verdict = cells.verdict(run)
@@ -66,15 +68,14 @@ def metrics(state: State, template: Template) -> str:
     ids = cells.by_role(
         {m for run in state.runs.values() for m in run.metrics}, template, (state.plan or {}).get("primary", "")
     )
-    rows = []
+    by_role: dict[str, list[str]] = {}
     for identity in ids[:_MOST_METRICS]:
         metric = template.metric(identity)
-        label = f" ({metric.label})" if metric.label else ""
-        rows.append(
-            f"- {identity}{label}, {metric.role}"
-            + (f", better {metric.direction}" if metric.direction != "none" else "")
-        )
-    left = len(ids) - len(rows)
+        better = "" if metric.direction == "none" else f"better {metric.direction}"
+        more = ", ".join(word for word in (metric.label, better) if word)
+        by_role.setdefault(metric.role, []).append(f"{identity} ({more})" if more else identity)
+    rows = [f"- {role}: {'; '.join(told)}" for role, told in by_role.items()]
+    left = len(ids) - _MOST_METRICS
     return "\n".join([*rows, *([f"- and {left} more, in the results files"] if left > 0 else [])])
 
 
@@ -95,17 +96,47 @@ def figures(state: State, captions: Mapping[str, str]) -> str:
     rows = []
     for name in names:
         shows = next(shown for file, shown in state.figures.items() if file.rpartition(".")[0] == name)
-        said = (
-            captions.get(name.rpartition("/")[2], "") or f"made by plot.py from {', '.join(shows.runs) or 'the runs'}"
-        )
-        rows.append(f"- {name}: {shorten(said, 400)}")
+        said = captions.get(name.rpartition("/")[2], "") or f"made by plot.py from {_runs_shown(state, shows)}"
+        rows.append(f"- {name}: {_sentences(said)}")
     return "\n".join(rows) or "none"
 
 
+def _runs_shown(state: State, shows: Shown) -> str:
+    good = {run.name for run in state.runs.values() if run.status == "good"}
+    return "all runs" if good <= set(shows.runs) else ", ".join(shows.runs) or "the runs"
+
+
+def _sentences(text: str) -> str:
+    """As many as there is room for."""
+    told = shorten(text, _LONGEST_CAPTION)
+    return told[: told.rindex(". ") + 1] if told.endswith("…") and ". " in told else told
+
+
+def needs_notes(action: str, part: str) -> bool:
+    """Not what is about other people's work; and a revision has the draft in view, which was written with them."""
+    return part == "results" or (action != "revise" and part not in ("background", "related"))
+
+
 def notes(texts: Mapping[str, str]) -> str:
-    """The coder's notes, the newest whole; of very long ones the beginning gives way."""
-    told = "\n\n".join(f"{name}:\n{text.strip()}" for name, text in sorted(texts.items()) if name.startswith("notes/"))
-    return told[-_LONGEST_NOTES:] if told else "none"
+    """The coder's notes, run by run. Where there is not room for all, the longest give way, each at its end."""
+    told = {name: texts[name].strip() for name in sorted(texts, key=_numbered) if name.startswith("notes/")}
+    share = _share(sorted(map(len, told.values())), _LONGEST_NOTES)
+    return "\n\n".join(f"{name}:\n{shorten_lines(text, share)}" for name, text in told.items()) or "none"
+
+
+def _numbered(name: str) -> list[str | int]:
+    """run_10 comes after run_9."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
+def _share(lengths: Sequence[int], room: int) -> int:
+    """How long each may be, the shortest first: what they leave is for the others."""
+    for number, length in enumerate(lengths):
+        share = room // (len(lengths) - number)
+        if length > share:
+            return share
+        room -= length
+    return max(lengths, default=0)
 
 
 def problems(found: Sequence[str]) -> str:

@@ -1,21 +1,26 @@
 """A crash before, inside and after every journal append: the next session reaches the same end, and does nothing twice."""
 
 import hashlib
+import json
+import os
 import shutil
 import subprocess
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from agent.core import events
+from agent.core.config import Settings
 from agent.core.prompt import NoReply
 from agent.steps import build
 from agent.store.journal import Journal
 from tests.stories import world
 from tests.stories.world import Script, block, edits, new_file, notes, rate
 
+pytestmark = pytest.mark.timeout(300)  # the first one plays all studies
 EVERY_KIND = [kind.model_fields["type"].default for kind in get_args(events.Event)]
 LEDGER = 'open(os.environ["HOME"] + "/../../../executions", "a").write(out_dir + "\\n")\n    fits = {}'
 FETCH = """
@@ -47,10 +52,17 @@ def _part(text):
 PAPER = "\\title{\\placeholder{T}}\n\\begin{document}\n\\begin{abstract}\n\\placeholder{A}\n\\end{abstract}\n\\end{document}\n"
 
 
-@pytest.fixture(autouse=True)
-def _no_latex(monkeypatch):
-    """What LaTeX makes of a paper takes seconds, and is the same after a crash: only the steps around it are crashed."""
-    monkeypatch.setattr(build, "lacking", lambda: ("latexmk",))
+@pytest.fixture(scope="module", autouse=True)
+def _no_latex_and_no_disk():
+    """What LaTeX makes of a paper takes seconds, and is the same after a crash: only the steps around it are crashed.
+
+    A crash is a copy of the folder here, so nothing has to reach the disk.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "lacking", lambda: ("latexmk",))
+        for flush in ("fsync", "fdatasync"):
+            patch.setattr(os, flush, lambda descriptor: None)
+        yield
 
 
 # Short studies that have everything in them: (settings, replies, how they end).
@@ -139,64 +151,102 @@ def _start(place, name):
     return world.start(place, folder=toy, **STUDIES[name][0])
 
 
+@dataclass
+class Recording:
+    """A study that was played to its end, with a copy of its folder at each append, as a crash at that moment would leave it."""
+
+    study: Path
+    settings: Settings
+    points: list[tuple[Path, bytes]] = field(default_factory=list)
+    crashed: list[int] = field(default_factory=list)  # the points at which it is
+
+    def replay(self, name):
+        return world.go(
+            self.study, Script(STUDIES[name][1], ledger=self.study / ".study" / "asked"), self.settings
+        ).exit_code
+
+
 def _record(place, name):
-    """Play a study, and copy its folder at each append, as a crash at that moment would leave it."""
-    _, replies, end = STUDIES[name]
     root, settings = _start(place, name)
-    points, write = [], Journal._write
+    made, write = Recording(root, settings), Journal._write
 
     def spy(journal, line):
-        copy = place / "copies" / f"{len(points):03d}"
-        shutil.copytree(root.parent, copy, symlinks=True)
-        points.append((copy / root.name, line))
+        made.points.append((_copy(root.parent, place / "copies" / f"{len(made.points):03d}") / root.name, line))
         write(journal, line)
 
-    Journal._write = spy
-    try:
-        stop = world.go(root, Script(replies, ledger=root / ".study" / "asked"), settings)
-    finally:
-        Journal._write = write
-    assert (stop.exit_code, stop.why) == end
-    return root, points, settings
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "_write", spy)
+        stop = world.go(root, Script(STUDIES[name][1], ledger=root / ".study" / "asked"), settings)
+    assert (stop.exit_code, stop.why) == STUDIES[name][2]
+    return made
 
 
-@pytest.mark.parametrize("half", ["first half", "second half"])
+def _copy(folder, target):
+    """git's objects are never written twice, so they need no copies."""
+
+    def copy(source, to):
+        (os.link if "/.git/objects/" in source else shutil.copy2)(source, to)
+
+    return Path(shutil.copytree(folder, target, symlinks=True, copy_function=copy))
+
+
+SAMPLE = 8  # of the points that are like earlier ones, one in so many
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """All studies; what is crashed of each: every append that follows on another as in no study before, and a sample."""
+    made, known = {}, set()
+    for name in STUDIES:
+        made[name] = _record(tmp_path_factory.mktemp("study"), name)
+        before = ()
+        for number, (_, line) in enumerate(made[name].points):
+            if (before, kind := _kind(line)) not in known or number % SAMPLE == 0:
+                made[name].crashed.append(number)
+            known.add((before, kind))
+            before = kind
+    return made
+
+
+def _kind(line):
+    """What sort of event it is: of which action, by whose fault … but of which run and at which turn, no matter."""
+    event = json.loads(line)
+    call = event.get("call", "").partition("-")[2]
+    return event["type"], call, *(event.get(key) for key in ("purpose", "stage", "blame", "kind", "what"))
+
+
 @pytest.mark.parametrize("name", STUDIES)
-def test_a_crash_at_any_append_changes_nothing_about_the_end(tmp_path, name, half):
-    study, points, settings = _record(tmp_path, name)
+def test_a_crash_at_any_append_changes_nothing_about_the_end(recordings, name):
+    made = recordings[name]
+    study = made.study
     expected = [STUDIES[name][2][0], *_end_of(study)]
-    wrong, known, seen = {}, {}, {}
-    middle = len(points) * 2 // 5  # the later ones have less left to do
-    mine = range(middle) if half == "first half" else range(middle, len(points))
-    for number in mine:
-        crashed, line = points[number]
+    wrong, known = {}, {}
+    for number in made.crashed:
+        crashed, line = made.points[number]
+        seen = {}
         for where, written in (("before", b""), ("inside", line[: len(line) // 2]), ("after", line)):
             shutil.rmtree(study.parent)
-            shutil.copytree(crashed.parent, study.parent, symlinks=True)
+            _copy(crashed.parent, study.parent)
             with (study / ".study" / "journal.jsonl").open("ab") as journal:
                 journal.write(written)
             if where == "inside":  # the next writer cuts the torn line off ...
                 Journal(study / ".study" / "journal.jsonl", time.time).close()
-            same = _bytes_of(study)
+            same = seen[where] = _bytes_of(study)
             if same not in known:  # ... and from the same bytes on disk the same follows
-                stop = world.go(study, Script(STUDIES[name][1], ledger=study / ".study" / "asked"), settings)
-                known[same] = _differences([stop.exit_code, *_end_of(study)], expected)
-            seen[number, where] = same
-            assert seen[number, where if where == "after" else "before"] == same
+                known[same] = _differences([made.replay(name), *_end_of(study)], expected)
             if known[same]:
                 wrong[number, where, line[:90]] = known[same]
+        assert seen["inside"] == seen["before"] != seen["after"]
     assert not wrong
-    assert len(known) > len(mine)
+    assert len(known) > len(made.crashed)
 
 
-def test_the_studies_that_are_crashed_have_every_kind_of_event_in_them(tmp_path):
-    kinds = set()
-    for number, name in enumerate(STUDIES):
-        root, settings = _start(tmp_path / str(number), name)
-        world.go(root, Script(STUDIES[name][1], ledger=root / ".study" / "asked"), settings)
-        kinds |= {event.type for event in world.events_of(root)}
+def test_every_kind_of_event_is_among_those_at_which_a_study_is_crashed(recordings):
+    crashed = {json.loads(made.points[n][1])["type"] for made in recordings.values() for n in made.crashed}
     human = {kind for kind in EVERY_KIND if kind.startswith("human.")} | {"plan.deviated"}
-    assert set(EVERY_KIND) - human <= kinds
+    assert set(EVERY_KIND) - human <= crashed | {EVERY_KIND[0]}
+    points = sum(len(made.points) for made in recordings.values())
+    assert points / 3 < sum(len(made.crashed) for made in recordings.values()) < points
 
 
 def _end_of(root):
@@ -238,8 +288,7 @@ def test_a_crash_while_a_persons_edit_is_answered_loses_nothing(tmp_path, answer
     points, write = [], Journal._write
 
     def spy(journal, line):
-        points.append((tmp_path / f"copy-{len(points)}", line))
-        shutil.copytree(root, points[-1][0], symlinks=True)
+        points.append((_copy(root, tmp_path / f"copy-{len(points)}"), line))
         write(journal, line)
 
     monkeypatch.setattr(Journal, "_write", spy)
@@ -250,18 +299,24 @@ def test_a_crash_while_a_persons_edit_is_answered_loses_nothing(tmp_path, answer
     answered = next(
         n for n, (_, line) in enumerate(points) if f"human.{'took' if answer == 'take' else 'stashed'}".encode() in line
     )
+    known = set()
     for copy, line in points[: answered + 3]:
         for written in (b"", line[: len(line) // 2], line):
             shutil.rmtree(root)
             shutil.rmtree(root.parent / ".cache")  # nothing was measured yet at these points
-            shutil.copytree(copy, root, symlinks=True)
+            _copy(copy, root)
             with (root / ".study" / "journal.jsonl").open("ab") as journal:
                 journal.write(written)
+            if (same := _bytes_of(root)) in known:
+                (root.parent / ".cache").mkdir()
+                continue
+            known.add(same)
             assert world.go(root, Script(replies), **{answer: True}).exit_code == 0
             assert _differences(world.outcome_of(root), expected) == []
             saved = next(e.saved for e in world.events_of(root) if e.type == "human.edited")
             kept = subprocess.run(["git", "show", f"{saved}:experiment.py"], cwd=root, capture_output=True, text=True)
             assert kept.stdout == mine
+    assert len(known) > 2 * (answered + 3)
 
 
 def test_a_study_that_is_moved_after_a_crash_runs_in_its_new_place(tmp_path, monkeypatch):

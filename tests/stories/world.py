@@ -125,7 +125,16 @@ def events_of(root):
     return [entry.event for entry in journal.read(root / ".study" / "journal.jsonl")]
 
 
-_OF_TIMES = (".git/", ".study/", "run_", "README.md", "config.toml", "latex/facts.tex", "latex/appendix.tex")
+_OF_TIMES = (
+    ".git/",
+    ".study/",
+    "run_",
+    "README.md",
+    "config.toml",
+    "latex/facts.tex",
+    "latex/appendix.tex",
+    "latex/paper.pdf",
+)
 
 
 def outcome_of(root):
