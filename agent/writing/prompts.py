@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.core import cells
 from agent.core.comparison import BETTER, UNCONFIRMED
+from agent.core.layout import FIGURE_NOTES
 from agent.core.paper import ABSTRACT
 from agent.core.state import Run, State
 from agent.core.template import Template
@@ -78,13 +79,13 @@ def metrics(state: State, template: Template) -> str:
     return "\n".join([*rows, *([f"- and {left} more, in the results files"] if left > 0 else [])])
 
 
-def values(state: State, template: Template) -> str:
-    """Primary metrics and constraints of all runs: run | value …"""
+def values(state: State, template: Template, runs: Sequence[str] | None = None) -> str:
+    """Primary metrics and constraints of all runs, or of these: run | value …"""
     primary = (state.plan or {}).get("primary", "")
     reference = state.reference
     ids = cells.by_role(reference.metrics if reference else (), template, primary)
     shown = [m for m in ids if m == primary or template.metric(m).role in ("primary", "constraint")][:_MOST_HEADLINES]
-    good = [run for run in state.runs.values() if run.status == "good"]
+    good = [run for run in state.runs.values() if run.status == "good" and (runs is None or run.name in runs)]
     rows = [" | ".join([run.name, *(cells.cell(run, m, template) for m in shown)]) for run in good]
     return "\n".join([" | ".join(["run", *shown]), *rows])
 
@@ -103,8 +104,9 @@ def figures(state: State, captions: Mapping[str, str]) -> str:
 
 
 def notes(texts: Mapping[str, str]) -> str:
-    """The coder's notes, the newest whole; of very long ones the beginning gives way."""
-    told = "\n\n".join(f"{name}:\n{text.strip()}" for name, text in sorted(texts.items()) if name.startswith("notes/"))
+    """The coder's notes, the newest whole and those on figures last; of very long ones the beginning gives way."""
+    ordered = sorted(texts.items(), key=lambda one: (one[0] == FIGURE_NOTES, one[0]))
+    told = "\n\n".join(f"{name}:\n{text.strip()}" for name, text in ordered if name.startswith("notes/"))
     return told[-_LONGEST_NOTES:] if told else "none"
 
 
