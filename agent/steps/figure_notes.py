@@ -26,7 +26,7 @@ from agent.writing import figure_notes
 
 _LONGEST_PLAN, _LONGEST_PLOT = 3_000, 12_000
 # What every provider takes: larger ones are refused by some, and no paper needs them.
-_LARGEST_IMAGE, _LONGEST_SIDE = 2_000_000, 6_000
+_LARGEST_IMAGE, _LONGEST_SIDE = 2_000_000, 4_000
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
