@@ -1,7 +1,8 @@
 """What the coder is asked for about figures once the runs are over: plot.py for the paper, then notes on all its figures.
 
-Each is a round of a few replies; a round begins anew when results change. plot.py that still fails at the end of its round
-goes back to the text that last worked, so that no study ends with a broken one. Pure; `core.policy` asks `next_action`.
+Each is a round of a few replies. A round begins anew when results change, and that of the notes when figures do. A plot.py
+that still fails at the end of its round goes back to the text that last worked, so that no study ends with a broken one.
+Pure; `core.policy` asks `next_action`.
 """
 
 from __future__ import annotations

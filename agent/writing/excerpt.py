@@ -57,9 +57,9 @@ def _again(value: dict[str, Any], same: str) -> str:
     return f"{{{json.dumps(name, ensure_ascii=False)}: {_inline(of)}, … the same keys as {json.dumps(same)}}}"
 
 
-def _inline(value: Any) -> str:
+def _inline(value: Any, depth: int = 0) -> str:
     if isinstance(value, list):
-        first = ", ".join(_inline(item) for item in value[:_MOST_ITEMS])
+        first = "…" if depth > 1 else ", ".join(_inline(item, depth + 1) for item in value[:_MOST_ITEMS])
         return f"[{first}, … {len(value)} values]" if len(value) > _MOST_ITEMS else f"[{first}]"
     if isinstance(value, dict):
         return "{…}" if value else "{}"

@@ -1,11 +1,15 @@
 """After the runs: plot.py for the paper and notes on its figures, in whole studies with a model that errs as models do."""
 
+import base64
+import json
 import subprocess
 
 import pytest
 
 from agent.core.errors import InputProblem
+from agent.llm.choose import choose
 from agent.steps import build
+from tests.fake_llm import FakeLLM, Say
 from tests.stories import world
 from tests.stories.world import Script, block, edits, new_file, notes, rate
 
@@ -278,6 +282,33 @@ def test_a_template_whose_plot_is_frozen_has_its_figures_read_and_not_changed(tm
     script = model(readings=[reading("default_metrics.png, default_runs.png: as expected.")])
     assert world.go(root, script, settings).exit_code == 0
     assert asked(script) == [("figures", 1)]
+
+
+def writer(request):
+    """What a provider's model answers in this study, by what it is asked."""
+    last = request.texts[-1]
+    for words, reply in {
+        "Make its figures": plot(GOOD), "Write notes/figures.txt": reading(), "Write the notes that": notes("run_1"),
+        "revise": "```latex\n\\title{So}\n```", "First plan your runs": rate(0.05, 0.02),
+    }.items():  # fmt: skip
+        if words in last:
+            return Say(reply)
+    return Say("```latex\nSo it is.\n```")
+
+
+@pytest.mark.parametrize("images", ["yes", "no"])
+def test_a_provider_gets_the_png_that_plot_py_has_made_where_its_model_can_see(tmp_path, images):
+    with FakeLLM(writer) as server:
+        how = {"model": "openai/test", "base_url": server.openai_url, "price": "3/15", "images": images}
+        root, settings = begin(tmp_path, **how)
+        assert world.go(root, choose(settings), settings).exit_code == 0
+    encoded = f"data:image/png;base64,{base64.b64encode((root / 'figures' / 'own.png').read_bytes()).decode()}"
+    holding = [request for request in server.requests if encoded in json.dumps(request.body["messages"][-1])]
+    read = [request for request in server.requests if "Write notes/figures.txt" in request.texts[-1]]
+    assert len(read) == 1 and holding == (read if images == "yes" else [])
+    booked = [event for event in world.events_of(root) if event.type == "call.sent" and "figures" in event.call]
+    assert (booked[0].usage["prompt_tokens"] > 6_000) == (images == "yes")
+    assert READING in (root / "notes.txt").read_text()
 
 
 def test_a_session_that_was_killed_asks_nothing_twice_and_shows_the_same_images(tmp_path):

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.writing import figure_notes
 
@@ -15,3 +17,25 @@ def test_a_text_names_the_figures_that_the_case_says_and_no_others(number):
     case = CASES[number]
     missing, unknown = figure_notes.missing_and_unknown(case["text"], case["figures"])
     assert (list(missing), list(unknown)) == (case["missing"], case["invented"])
+
+
+NAMES = st.lists(
+    st.from_regex(r"[A-Za-z0-9][\w-]{0,8}(\.[0-9_-]{1,4}){0,2}", fullmatch=True), unique=True, min_size=1, max_size=6
+)
+FORMS = st.sampled_from(
+    ["{}.png", "{}.pdf", "figures/{}.png", "figures/{}", "./{}.png", "`{}.png`", "({}.pdf)", "{}.png,"]
+)
+
+
+@given(NAMES, st.data())
+def test_a_figure_is_found_in_every_form_of_its_file_name_and_missed_where_it_is_left_out(names, data):
+    left_out = data.draw(st.sampled_from(names))
+    text = " and ".join(data.draw(FORMS).format(name) for name in names if name != left_out)
+    assert figure_notes.missing_and_unknown(text, names) == ((left_out,), ())
+    assert figure_notes.missing_and_unknown(f"{text} and {left_out}.png.", names) == ((), ())
+
+
+@given(st.text(), NAMES)
+def test_any_text_can_be_looked_through(text, names):
+    missing, unknown = figure_notes.missing_and_unknown(text, names)
+    assert set(missing) <= set(names) and bool(figure_notes.problems(text, names)) == bool(missing or unknown)
