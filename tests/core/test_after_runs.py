@@ -1,11 +1,14 @@
 """What is asked for about figures once the runs are over, rule by rule."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.core import after_runs
 from agent.core import events as e
 from agent.core.actions import Aside, Ask, Conclude, RestorePlot
 from agent.core.policy import decide
+from tests.core.test_policy import World
 from tests.helpers import HEAD, after, asked, committed, good_run, ready, rejected, replied
 
 NOTED = (asked("0002-notes", "run_1", 1, "notes"), replied("0002-notes"), committed("0002-notes", "run_1", False, ("notes/run_1.txt",)),
@@ -142,3 +145,19 @@ def test_a_plot_that_the_coder_made_in_the_experiments_is_no_answer_to_a_request
     state = over(plot_failed())
     assert "KeyError" in state.told and "KeyError" in state.plot_broken
     assert decide(state, 0).action == "plot"
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_whatever_comes_of_it_a_study_ends_without_a_broken_plot_and_after_a_bounded_number_of_replies(dice):
+    world = World(dice, 0.0, max_runs=1)
+    world.state = over(drawn())
+    stop, _ = world.live(80)
+    state = world.state
+    assert stop.exit_code == 0
+    for action, most in after_runs.TURNS.items():
+        assert sum(call.action == action for call in state.calls.values()) <= most
+    assert not state.plot_broken or "plot" in state.due  # it could not be run at all
+    plot, reading = state.round_of("plot"), state.round_of("figures")
+    assert plot.done or plot.turns == after_runs.TURNS["plot"] or "plot" in state.due
+    assert reading.done or reading.turns == after_runs.TURNS["figures"] or not state.figures

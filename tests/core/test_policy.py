@@ -666,7 +666,7 @@ class World:
             return
         if call.action in after_runs.TURNS:
             files = self.choose((), ("plot.py",) if call.action == "plot" else ("notes/figures.txt",))
-            if call.action == "plot" and self.choose("", "", "as it is"):
+            if call.action == "plot" and not self.state.plot_broken and self.choose("", "", "as it is"):
                 yield e.FiguresKept(call=call.name)
             else:
                 yield committed(call.name, call.run, False, files) if files else rejected(call.name, call.run)
