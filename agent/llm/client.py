@@ -229,13 +229,15 @@ def _most_tokens(text: str) -> int:
     return dense + int((len(encoded) - dense) / 1.5) + 1
 
 
-def with_images(message: Message, images: Sequence[bytes]) -> Message:
-    """The message with PNGs after its text, as OpenAI has it; litellm knows how others want them."""
+def with_images(message: Message, images: Sequence[tuple[str, bytes]]) -> Message:
+    """The message with PNGs after its text, each below its name, as OpenAI has it; litellm knows how others want them."""
     if not images:
         return message
-    encoded = (f"data:image/png;base64,{base64.b64encode(data).decode()}" for data in images)
-    told = [{"type": "text", "text": text} for text in _texts(message)]
-    return {**message, "content": [*told, *({"type": "image_url", "image_url": {"url": url}} for url in encoded)]}
+    content: list[dict[str, Any]] = [{"type": "text", "text": text} for text in _texts(message)]
+    for name, data in images:
+        url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+        content += [{"type": "text", "text": f"{name}:"}, {"type": "image_url", "image_url": {"url": url}}]
+    return {**message, "content": content}
 
 
 def _images(message: Message) -> int:
@@ -258,7 +260,6 @@ def _marked(messages: Sequence[Message]) -> list[Message]:
 
 
 def _with_mark(message: Message) -> Message:
-    text = "".join(_texts(message))
     content = message.get("content") or ""
-    others = [] if isinstance(content, str) else [part for part in content if part.get("type") != "text"]
-    return {**message, "content": [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}, *others]}
+    first, *others = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return {**message, "content": [{**first, "cache_control": {"type": "ephemeral"}}, *others]}

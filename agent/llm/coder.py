@@ -44,16 +44,16 @@ class CagedCoder:
         return self._client.worst([with_images(whole, self._seen(prompt))])
 
     def _send(
-        self, messages: list[Message], images: list[bytes], pulse: Pulse, options: dict[str, Any]
+        self, messages: list[Message], images: list[tuple[str, bytes]], pulse: Pulse, options: dict[str, Any]
     ) -> Reply | NoReply:
         answer = self._client.send([*messages[:-1], with_images(messages[-1], images)], pulse, **options)
         if images and isinstance(answer, NoReply) and answer.kind == "request":
             return self._client.send(messages, pulse, **options)
         return answer
 
-    def _seen(self, prompt: Prompt) -> list[bytes]:
+    def _seen(self, prompt: Prompt) -> list[tuple[str, bytes]]:
         """The images that this model is shown: all, or none."""
-        return [image.data for image in prompt.images if image.data] if self._client.facts.sees else []
+        return [(image.path, image.data) for image in prompt.images if image.data] if self._client.facts.sees else []
 
     def complete(self, prompt: Prompt, pulse: Pulse) -> Reply | NoReply:
         answers: list[Reply | NoReply] = []

@@ -36,7 +36,7 @@ def request(desk: Desk, action: Ask) -> str:
     problems = "".join(f"- {one}\n" for one in state.round_of(FIGURES).problems)
     return render(
         "figures",
-        names=listed((f"{name}.png" for name in names), len(names)),
+        names=listed(figure_notes.file_names(state, names), len(names)),
         figures=figure_notes.told(state, template),
         plot=_program(desk),
         plan=shorten_lines(str((state.plan or {}).get("planned", "")), _LONGEST_PLAN) or "Nothing was said.",
@@ -82,7 +82,7 @@ def read(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
     if FIGURE_NOTES not in {**before, **applied.files}:
         return plots.rejected(call, f"the reply does not write {FIGURE_NOTES}")
     written = {**before, **applied.files}[FIGURE_NOTES]
-    if found := figure_notes.problems(written, figure_notes.listed(desk.state)):
+    if found := figure_notes.problems(written, desk.state):
         return plots.rejected(call, *found)
 
     def event(head: str) -> e.EditCommitted:

@@ -2,7 +2,7 @@ r"""Notes on figures: which figures a study has, the numbers that they show as t
 
     listed(state)              figures by name without folder and ending: one image counts once, though it is PNG and PDF
     told(state, template)      for a prompt: each figure with its caption or its runs, and its numbers
-    problems(text, figures)    figures that the text does not name by file name, and files that it names and that are none
+    problems(text, state)      figures that the text does not name by file name, and files that it names and that are none
 
 A file name is NAME.png, NAME.pdf, or figures/NAME; a word such as `training` alone is a word, and names no figure.
 """
@@ -70,10 +70,16 @@ def _files(state: State, name: str) -> str:
     )
 
 
-def problems(text: str, names: Sequence[str]) -> tuple[str, ...]:
+def file_names(state: State, names: Iterable[str]) -> list[str]:
+    """How each figure is to be named: by its PNG, where there is one."""
+    return [f"{name}.png" if f"{FIGURES}/{name}.png" in state.figures else f"{name}.pdf" for name in names]
+
+
+def problems(text: str, state: State) -> tuple[str, ...]:
     """A sentence for the figures that are not named, and one for each file that is named and is no figure."""
+    names = listed(state)
     missing, unknown = missing_and_unknown(text, names)
-    lost, known = [f"{name}.png" for name in missing], [f"{name}.png" for name in names]
+    lost, known = file_names(state, missing), file_names(state, names)
     verb = "is" if len(lost) == 1 else "are"
     told = [f"{said(lost, 12)} {verb} not named; write of each figure, with its file name"] if lost else []
     return (*told, *(f"{one} is no figure of this study{did_you_mean(one, known)}" for one in unknown))
