@@ -24,9 +24,10 @@ def answered(state: State, event: e.EditCommitted | e.EditRejected) -> State:
     action = state.calls[event.call].action
     if action not in (PLOT, FIGURES):
         return state
-    taken = isinstance(event, e.EditCommitted)
-    problems = () if isinstance(event, e.EditCommitted) else event.problems
-    return _put(state, action, replace(state.round_of(action), done=taken and action == FIGURES, problems=problems))
+    before = replace(state.round_of(action), done=action == FIGURES, problems=(), kept=())
+    if isinstance(event, e.EditRejected):
+        before = replace(before, done=False, problems=event.problems, kept=event.kept)
+    return _put(state, action, before)
 
 
 def kept(state: State, event: e.FiguresKept, at: float) -> State:

@@ -97,6 +97,7 @@ class Round:
     turns: int = 0
     done: bool = False
     problems: tuple[str, ...] = ()  # of the last reply
+    kept: tuple[dict[str, Any], ...] = ()  # good blocks of replies that were not taken
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ _PLOTS = plots.FILE
 def compose(desk: Desk, action: Ask) -> Prompt:
     if action.action in ACTIONS:
         return write.compose(desk, action)
-    texts = draft(desk, desk.state.runs.get(action.run) if action.action == "edit" else None)
+    run = desk.state.runs.get(action.run) if action.action == "edit" else None
+    texts = plots.draft(desk) if action.action == PLOT else draft(desk, run)
     shown = tuple(sorted((name, text) for name, text in texts.items() if _is_shown(name, action.action)))
     hints = "".join(f"\n\nA person who watches this study says: {h.text}" for h in desk.state.hints)
     request = _request(desk, action, texts).strip() + hints

@@ -5,14 +5,15 @@ Here nothing is run: a plot.py that has changed is run like any other (steps.asi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from functools import partial
 
 from agent.core import after_runs, edits, gate
 from agent.core import events as e
 from agent.core.actions import Ask, RestorePlot
 from agent.core.cells import fresh_runs
-from agent.core.edits import Applied
+from agent.core.edits import Applied, Block
 from agent.core.fold_figures import PLOT_FAILED
 from agent.core.labels import labelled
 from agent.core.reply import words
@@ -61,45 +62,59 @@ def _files(desk: Desk) -> str:
 
 
 def _problems(desk: Desk) -> str:
-    state = desk.state
-    found = dict.fromkeys([*state.round_of(PLOT).problems, *filter(None, [state.plot_broken])])
+    state, asked = desk.state, desk.state.round_of(PLOT)
+    found = dict.fromkeys([*asked.problems, *filter(None, [state.plot_broken])])
     if not found:
         return ""
     said = "\n".join(f"- {one}" for one in found)
-    return f"What is wrong so far (plot.py above is as it is now):\n\n{said}\n"
+    shown = "with the blocks that fitted, so send only what is still to be changed" if asked.kept else "as it is now"
+    return f"What is wrong so far (plot.py above is shown {shown}):\n\n{said}\n"
+
+
+def draft(desk: Desk) -> dict[str, str]:
+    """The editable files as the next reply's blocks will meet them: with the blocks that are kept."""
+    files = desk.editable(desk.state.head)
+    applied = edits.apply(_kept(desk), files, creatable=(FILE,))
+    return {**files, **applied.files} if isinstance(applied, Applied) else files
+
+
+def _kept(desk: Desk) -> list[Block]:
+    return [Block(**block) for block in desk.state.round_of(PLOT).kept]
 
 
 def read(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
     files = desk.editable(desk.state.head)
-    blocks = edits.parse(text, files)
+    blocks = edits.parse(text, draft(desk))
     if cut:
-        return rejected(call, cut)
+        return rejected(call, cut, kept=_kept(desk))
     if not blocks:
         return _without_blocks(desk, call, text)
-    applied = edits.apply(blocks, files, creatable=(FILE,))
+    applied = edits.join(_kept(desk), blocks, files, (FILE,))
     if not isinstance(applied, Applied):
-        return rejected(call, *(problem.message for problem in applied.problems))
+        return rejected(call, *(problem.message for problem in applied.problems), kept=applied.good)
+    if others := sorted(set(applied.files) - {FILE}):
+        return rejected(
+            call, f"{listed(others)} cannot be changed now: the experiments are over, so change {FILE} only"
+        )
     if problems := _wrong(desk, files, applied.files):
-        return rejected(call, *problems)
+        return rejected(call, *problems, kept=applied.blocks)
     return _committed(desk, call, applied.files[FILE], words(text).summary)
 
 
 def _without_blocks(desk: Desk, call: Call, text: str) -> e.Event:
     if not words(text).completed:
-        return rejected(call, NO_BLOCKS)
+        return rejected(call, NO_BLOCKS, kept=_kept(desk))
     if desk.state.plot_broken:
-        return rejected(call, "plot.py fails as it is, so it cannot stay as it is; mend it")
+        return rejected(call, "plot.py fails as it is, so it cannot stay as it is; mend it", kept=_kept(desk))
     return e.FiguresKept(call=call.name)
 
 
 def _wrong(desk: Desk, before: dict[str, str], changed: dict[str, str]) -> tuple[str, ...]:
-    if others := sorted(set(changed) - {FILE}):
-        return (f"{listed(others)} cannot be changed now: the experiments are over, so change {FILE} only",)
     if not changed:
         return ("the blocks leave plot.py as it is",)
     passed = gate.check(before, changed, {}, partial(signatures.findings, desk))
     if isinstance(passed, gate.Refused):
-        return tuple(f"{problem}; send the whole change again" for problem in passed.problems)
+        return passed.problems
     drawn, good = labelled(changed[FILE]), [run.name for run in desk.state.good]
     if drawn is not None and not set(drawn) & set(good):
         return (
@@ -118,9 +133,9 @@ def _committed(desk: Desk, call: Call, text: str, summary: str) -> e.Event:
     return event(desk.commit({FILE: text, **texts}, f"Figures of the paper: {summary or FILE}"))
 
 
-def rejected(call: Call, *problems: str) -> e.EditRejected:
+def rejected(call: Call, *problems: str, kept: Iterable[Block] = ()) -> e.EditRejected:
     said = tuple(one if "\n" in one else shorten(one, 2000) for one in problems[:_MOST_PROBLEMS])
-    return e.EditRejected(call=call.name, run=call.run, problems=said)
+    return e.EditRejected(call=call.name, run=call.run, problems=said, kept=tuple(map(asdict, kept)))
 
 
 def restore(desk: Desk, action: RestorePlot) -> Iterator[e.Event]:

@@ -29,6 +29,7 @@ for run in labels:
 pixel = base64.b64decode("{PIXEL}")
 Path("own.png").write_bytes(pixel)
 Path("own.pdf").write_bytes(b"%PDF-1.4 of " + str(sorted(labels)).encode())"""
+LABELS, LINE = (next(line for line in GOOD.splitlines() if line.startswith(word)) for word in ("labels", "pixel"))
 CRASHES = GOOD.replace('["test_mse"]', '["test_msee"]')
 CRASHES_TOO = GOOD.replace("sorted(labels)", "sorted(labels)[7]")
 READING = "own.png: run 1 was expected to be lower, and \\fact{run_1.fit.test_mse} is."
@@ -192,10 +193,14 @@ def test_what_is_no_change_of_plot_py_goes_back_with_a_sentence(tmp_path):
     root, settings = begin(tmp_path)
     foreign = plot(GOOD) + rate(0.02, 0.01)
     undefined = plot(GOOD.replace("pixel = base64", "pixels = base64"))
-    script = model([foreign, undefined, plot(GOOD)], [reading()])
+    mended = block(LINE.replace("pixel =", "pixels ="), LINE, "plot.py")  # on top of what was refused
+    script = model([foreign, undefined, mended], [reading()])
     assert world.go(root, script, settings).exit_code == 0
     assert "experiment.py cannot be changed now" in request(script, "plot", 2)
     assert "`pixel` is not defined" in request(script, "plot", 3)
+    shown = next(p for p in script.prompts if (p.action, p.turn) == ("plot", 3)).files
+    assert "pixels = base64" in shown[0][1] and "send only what is still to be changed" in request(script, "plot", 3)
+    assert (root / "plot.py").read_text().rstrip("\n") == GOOD
     assert '"learning_rate": 0.02' in (root / "experiment.py").read_text()
     attempts = list((root / ".study" / "attempts").glob("plot-*"))
     assert len(attempts) == 1  # what surely fails was never run
@@ -218,6 +223,19 @@ def test_a_reply_that_makes_no_figures_is_answered_with_what_would(tmp_path, rep
     script = model([reply, "ALL_COMPLETED"])
     assert world.go(root, script, settings).exit_code == 0
     assert said in request(script, "plot", 2)
+
+
+def test_of_blocks_that_do_not_all_fit_those_that_do_need_not_be_sent_again(tmp_path):
+    root, settings = begin(tmp_path)
+    script = model(
+        [
+            plot(GOOD) + block("no such line", "x = 1", "plot.py"),
+            block(LABELS, LABELS.replace("mine", "ours"), "plot.py"),
+        ],
+        [reading()],
+    )
+    assert world.go(root, script, settings).exit_code == 0
+    assert (root / "plot.py").read_text().rstrip("\n") == GOOD.replace('"mine"', '"ours"')
 
 
 def test_a_broken_plot_cannot_be_left_as_it_is(tmp_path):
