@@ -37,8 +37,7 @@ REPAIR = block(STEPS.replace("config", "confg"), STEPS) + block('    "epochs": 3
 
 
 DRAWS = """labels = {"run_0": "baseline", "run_1": "mine"}
-for name in ("own.png", "default_own.png"):
-    pathlib.Path(name).write_text("no image, but called one")
+pathlib.Path("own.png").write_text("no image, but called one")
 """
 
 
@@ -110,15 +109,23 @@ STUDIES = {
            ("refine", "abstract", 1): _part("So it is."), ("revise", "title", 1): _part("\\title{T}"), ("revise", "abstract", 1): _part("S.")},
         (0, "the limit of 1 run is reached"),
     ),
-    "figures of the paper, drawn, spoilt, taken back and read": (
+    "figures of the paper, drawn and read": (
         {"max_runs": 1},
         edits(rate(0.05, 0.02))
         | {("notes", "run_1", 1): notes("run_1"),
            ("plot", "plot.py", 1): block('labels = {"run_0": "baseline"}', DRAWS, "plot.py"),
-           ("plot", "plot.py", 2): block(DRAWS, f"{DRAWS}\n1 / 0", "plot.py"),
-           ("plot", "plot.py", 3): block("1 / 0", "2 / 0", "plot.py"),
            ("figures", "figures", 1): new_file("notes/figures.txt", "Of none."),
            ("figures", "figures", 2): new_file("notes/figures.txt", "own.png: so it is."),
+           ("revise", "title", 1): _part("\\title{T}")},
+        (0, "the limit of 1 run is reached"),
+    ),
+    "figures of the paper, spoilt and taken back": (
+        {"max_runs": 1},
+        edits(rate(0.05, 0.02))
+        | {("notes", "run_1", 1): notes("run_1"),
+           ("plot", "plot.py", 1): block('labels = {"run_0": "baseline"}', f"{DRAWS}\n1 / 0", "plot.py") + block("no such line", "x", "plot.py"),
+           ("plot", "plot.py", 2): block("1 / 0", "2 / 0", "plot.py"),
+           ("plot", "plot.py", 3): "ALL_COMPLETED",
            ("revise", "title", 1): _part("\\title{T}")},
         (0, "the limit of 1 run is reached"),
     ),
