@@ -19,6 +19,8 @@ A crash at any point loses at most the step under way: the next session reads th
     Ask → ReadReply                 prompt → reply → commit, or the reasons why not
     Aside                           plot.py or probes.py have changed: they are run, and that is no run
     Draw                            the default figures, when the experiments are over
+    Ask plot → Aside                plot.py for the paper; one that still fails is taken back (RestorePlot)
+    Ask figures                     notes on all figures, with the plotted numbers and, for who can see, the images
     Build                           the paper as PDF; what LaTeX finds wrong goes back to the coder, a few times
     CloseRun                        too many failures: said in the notes, and on to the next
     Settle                          the working tree follows the last commit
@@ -36,7 +38,7 @@ from agent.core.actions import Action, Stop
 from agent.core.errors import StopAsked
 from agent.core.events import Event
 from agent.core.policy import decide
-from agent.steps import aside, ask, close, edit, figures, human, judge, launch, prefetch, publish, weigh
+from agent.steps import aside, ask, close, edit, figures, human, judge, launch, plots, prefetch, publish, weigh
 from agent.steps.desk import Desk
 
 STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
@@ -44,6 +46,7 @@ STEPS: dict[type, Callable[[Desk, Any], Iterator[Event]]] = {
     actions.Launch: launch.launch,
     actions.Aside: aside.perform,
     actions.Draw: figures.perform,
+    actions.RestorePlot: plots.restore,
     actions.Await: launch.wait,
     actions.Judge: judge.judge,
     actions.Compare: weigh.perform,

@@ -17,9 +17,9 @@ def entries(*happened, start=1000.0, step=1.0):
     return [e.Entry(v=e.VERSION, seq=i, at=start + step * i, event=event) for i, event in enumerate(happened, 1)]
 
 
-def created(baselines=("run_0",), prefetch="", smoke=False, parts=()):
+def created(baselines=("run_0",), prefetch="", smoke=False, parts=(), plots=False):
     return e.StudyCreated(name="s", version="1", head=HEAD, profile="tiny", template_sha256="0", baselines=baselines,
-                          prefetch=prefetch, smoke=smoke, parts=parts)  # fmt: skip
+                          prefetch=prefetch, smoke=smoke, parts=parts, plots=plots)  # fmt: skip
 
 
 def opened(reopen=False, **settings):
@@ -65,10 +65,11 @@ def rejected(call, run, *problems):
     return e.EditRejected(call=call, run=run, problems=problems or ("no block",))
 
 
-def ready(*more, smoke=False, parts=(), **settings):
+def ready(*more, smoke=False, parts=(), plots=False, **settings):
     """A state at the point where the coder is asked for run_1: baseline measured, plan frozen; then `more`."""
     plan = e.PlanFrozen(plan={"primary": "fit.mse", "max_runs": 10}, sha256="0")
-    return fold(entries(created(smoke=smoke, parts=parts), opened(**settings), accepted("run_0", 0, 2.0), plan, *more))
+    start = created(smoke=smoke, parts=parts, plots=plots)
+    return fold(entries(start, opened(**settings), accepted("run_0", 0, 2.0), plan, *more))
 
 
 def after(state, *happened):

@@ -65,6 +65,11 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class RestorePlot:
+    """plot.py as it last worked: what the coder has made of it since fails."""
+
+
+@dataclass(frozen=True)
 class Await:
     run: str
 
@@ -122,6 +127,7 @@ Action = (
     | Launch
     | Aside
     | Draw
+    | RestorePlot
     | Await
     | Judge
     | Compare

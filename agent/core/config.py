@@ -53,6 +53,7 @@ class Settings(Strict):
     retry_wait: Annotated[float, BeforeValidator(_seconds)] = 2.0  # before the second try; it doubles with each
     job_wait: Annotated[float, BeforeValidator(_seconds)] = 30.0  # the same, for a job that the network failed
     stream: bool = True
+    images: Literal["auto", "yes", "no"] = "auto"  # sent to the model; auto: if litellm's table says that it can see
     paper: bool = True  # where the template has one: is it written, at the end
     prompt_file_bytes: Whole = Field(default=200_000, ge=1000)  # editable and context files beyond this are refused
 

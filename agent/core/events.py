@@ -26,6 +26,7 @@ class StudyCreated(Strict):
     prefetch: str = ""  # the template's: what has to be fetched before anything is paid for
     parts: tuple[str, ...] = ()  # of the template's paper, those that can be written (core.paper)
     probes: bool = False  # the template can measure probes.py on all runs
+    plots: bool = False  # the coder may write plot.py
     smoke: bool = False  # the profile has a smoke run, which precedes each run of the coder's code
 
 
@@ -85,7 +86,7 @@ class DataFailed(Strict):
 class CallAsked(Strict):
     type: Literal["call.asked"] = "call.asked"
     call: str
-    action: Literal["edit", "notes", "draft", "refine", "sketch", "revise", "mend"]
+    action: Literal["edit", "notes", "plot", "figures", "draft", "refine", "sketch", "revise", "mend"]
     run: str
     turn: int
     model: str
@@ -310,6 +311,22 @@ class FiguresDrawn(Strict):
     left_out: tuple[str, ...] = ()  # images of plot.py with names that are the tool's
 
 
+class FiguresKept(Strict):
+    """The coder was asked for figures of the paper, and leaves plot.py as it is."""
+
+    type: Literal["coder.kept_figures"] = "coder.kept_figures"
+    call: str
+
+
+class PlotRestored(Strict):
+    """plot.py still failed after all replies, so it is again as it last worked."""
+
+    type: Literal["plot.restored"] = "plot.restored"
+    head: str
+    replies: int
+    evidence: str
+
+
 class ProbesMeasured(Strict):
     """probes.py was run on all runs because it has changed. These are the only probes that count from now on."""
 
@@ -405,7 +422,7 @@ Event = (
     | EditRejected | EditCommitted | BaseChosen | CoderCompleted | CompletionRefused | CoderRequested
     | CoderReplicated | PlanStated | SeedsMeasured
     | RunLaunched | SmokePassed | RunEnded | RunAccepted | RunCompared | RunFailed | RunClosed
-    | FiguresDrawn | ProbesMeasured | SideFailed
+    | FiguresDrawn | FiguresKept | PlotRestored | ProbesMeasured | SideFailed
     | PartWritten | PartRejected | PaperBuilt
     | HumanEdited | HumanTook | HumanStashed | HumanNoted | HumanStopped | HumanRewrote
 )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.core import events as e
-from agent.core import fold_calls, fold_paper, fold_sides
+from agent.core import fold_calls, fold_figures, fold_paper, fold_sides
 from agent.core.layout import run_of_notes
 from agent.core.plan import AMENDABLE
 from agent.core.prefetch import Failure
@@ -36,7 +36,8 @@ def apply(state: State, entry: e.Entry) -> State:
 def _created(state: State, event: e.StudyCreated, at: float) -> State:
     return replace(state, name=event.name, profile=event.profile, baselines=event.baselines,
                    head=event.head, previous=event.head, session=at, version=event.version,
-                   prefetch=event.prefetch, smoke=event.smoke, probes=event.probes, parts=event.parts)  # fmt: skip
+                   prefetch=event.prefetch, smoke=event.smoke, probes=event.probes, parts=event.parts,
+                   plots=event.plots, plot_worked=event.head)  # fmt: skip
 
 
 def _opened(state: State, event: e.StudyOpened, at: float) -> State:
@@ -91,7 +92,7 @@ def _fetch_failed(state: State, event: e.DataFailed, at: float) -> State:
 def _asked(state: State, event: e.CallAsked, at: float) -> State:
     call = Call(event.call, event.action, event.run, event.turn, event.model)
     hints = tuple(h for h in state.hints if h.keep)
-    state = replace(state, calls={**state.calls, event.call: call}, hints=hints)
+    state = fold_figures.asked(replace(state, calls={**state.calls, event.call: call}, hints=hints), event.action)
     if event.action != "edit":
         return state
     state = replace(state, told="")
@@ -105,7 +106,7 @@ def _new_run(state: State, name: str) -> Run:
 
 
 def _rejected(state: State, event: e.EditRejected, at: float) -> State:
-    state = fold_calls.read(state, event.call)
+    state = fold_figures.answered(fold_calls.read(state, event.call), event)
     if event.run not in state.runs or state.calls[event.call].action != "edit":
         return state
     run = state.runs[event.run]
@@ -119,7 +120,7 @@ def _rejected(state: State, event: e.EditRejected, at: float) -> State:
 def _committed(state: State, event: e.EditCommitted, at: float) -> State:
     state = _note_files(fold_calls.read(state, event.call), event.files)
     if state.calls[event.call].action != "edit":
-        return state
+        return fold_figures.answered(state, event)
     run = state.runs[event.run]
     ready = event.starts_run
     run = replace(run, problems=(), kept=(), base="", parent=event.base or run.parent,
@@ -314,7 +315,8 @@ _HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
     e.CoderRequested: _requested, e.CoderReplicated: _replicated, e.PlanStated: _stated, e.SeedsMeasured: _measured,
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _run_ended,
     e.RunAccepted: _accepted, e.RunCompared: _compared, e.RunFailed: _failed, e.RunClosed: _closed,
-    e.FiguresDrawn: fold_sides.drawn, e.ProbesMeasured: fold_sides.probed, e.SideFailed: fold_sides.failed,
+    e.FiguresDrawn: fold_sides.drawn, e.FiguresKept: fold_figures.kept, e.PlotRestored: fold_figures.restored,
+    e.ProbesMeasured: fold_sides.probed, e.SideFailed: fold_sides.failed,
     e.PartWritten: fold_paper.written, e.PartRejected: fold_paper.rejected, e.PaperBuilt: fold_paper.built,
     e.HumanEdited: _human_edited, e.HumanTook: _human_took, e.HumanStashed: _human_stashed,
     e.HumanNoted: _human_noted, e.HumanStopped: _human_stopped, e.HumanRewrote: _human_rewrote,

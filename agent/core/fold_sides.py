@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.core import events as e
-from agent.core import fold_paper
+from agent.core import fold_figures, fold_paper
 from agent.core.layout import DEFAULT, is_default_figure
-from agent.core.state import SIDES, State, put
+from agent.core.state import PLOT, SIDES, State, put
 
 _MOST_PROBES = 12  # that are told with their values
 
@@ -15,7 +15,7 @@ _MOST_PROBES = 12  # that are told with their values
 def drawn(state: State, event: e.FiguresDrawn, at: float) -> State:
     others = {file: of for file, of in state.figures.items() if is_default_figure(file) != (event.what == "default")}
     now = {file: event.shows.get(file, e.Shown()) for file in event.files}
-    state = replace(state, figures={**others, **now})
+    state = fold_figures.drawn(replace(state, figures={**others, **now}), event)
     if event.what == "default":
         return replace(state, due=state.due - {"default"}, undrawn=0, sides=(*state.sides, ("default", True)))
     told = f"plot.py was run and made {', '.join(event.files) or 'no figure'}."
@@ -30,7 +30,7 @@ def results(state: State, *runs: str) -> State:
     """Of these runs something is new: what was drawn of them before does not show it."""
     state = fold_paper.outdated(state)
     stale = runs and (state.labels is None or not set(runs).isdisjoint(state.labels))
-    return replace(state, due=state.due | {"default"} | ({"plot"} if stale else set()), undrawn=0)
+    return replace(state, due=state.due | {"default"} | ({"plot"} if stale else set()), undrawn=0, rounds={})
 
 
 def probed(state: State, event: e.ProbesMeasured, at: float) -> State:
@@ -50,8 +50,12 @@ def _by_run(event: e.ProbesMeasured, metric: str) -> str:
 
 
 def _side_over(state: State, what: str, told: str) -> State:
-    """What is told waits for the next request; of several sides that were run before it, each is told."""
-    both = "\n\n".join(filter(None, (state.told, told)))
+    """What is told waits for the next request; of several sides that were run before it, each is told.
+
+    What comes of a plot.py that was asked for is told in that round, and not to who changes the experiment next.
+    """
+    own = what == "plot" and state.round_of(PLOT).turns
+    both = "\n\n".join(filter(None, (state.told, "" if own else told)))
     return replace(state, due=state.due - {what}, told=both, sides=(*state.sides, (what, True)))
 
 
@@ -59,5 +63,7 @@ def failed(state: State, event: e.SideFailed, at: float) -> State:
     if event.what == "default":
         return replace(state, undrawn=state.undrawn + 1, sides=(*state.sides, (event.what, False)))
     if event.feedback:
+        if event.what == "plot":
+            state = fold_figures.plot_failed(state, event)
         return _side_over(state, event.what, f"{SIDES[event.what]} failed: {event.evidence}\n\n{event.feedback}")
     return replace(state, sides=(*state.sides, (event.what, False)))

@@ -66,6 +66,7 @@ class Layout:
 
 
 FIGURES = "figures"
+FIGURE_NOTES = "notes/figures.txt"
 DEFAULT = "default_"  # names of images that begin so are the tool's, not plot.py's
 
 

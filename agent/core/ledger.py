@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from agent.core.calls import Try
 from agent.core.paper import ACTIONS
-from agent.core.state import Call, State
+from agent.core.state import FIGURES, PLOT, Call, State
 
 WRITING_COST = 0.3  # share of --max-cost that is kept for plots, notes and paper
-PHASES = {"edit": "experiments", **dict.fromkeys(("notes", *ACTIONS), "writing")}
+PHASES = {"edit": "experiments", **dict.fromkeys(("notes", PLOT, FIGURES, *ACTIONS), "writing")}
 KEYS = ("prompt_tokens", "cached_tokens", "cache_written_tokens", "completion_tokens")
 
 

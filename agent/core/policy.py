@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable
 from typing import Literal
 
-from agent.core import again, calls, paper, prefetch
+from agent.core import after_runs, again, calls, paper, prefetch
 from agent.core.actions import (
     Action,
     Aside,
@@ -302,6 +302,11 @@ def _notes(state: State, elapsed: float) -> Action | None:
     return Ask(next_call(state, "notes"), "notes", due[-1].name, asked + 1)
 
 
+def _figures(state: State, elapsed: float) -> Action | None:
+    """plot.py for the paper, then notes on all figures: before the paper, which is written with both in view."""
+    return None if out_of_time(state, elapsed) else after_runs.next_action(state)
+
+
 def _write(state: State, elapsed: float) -> Action | None:
     """The paper, part by part. A step that found no usable reply in its turns leaves what was there before."""
     if not _writes(state, elapsed):
@@ -357,6 +362,7 @@ RULES: tuple[Callable[[State, float], Action | None], ...] = (
     _next_run,
     _draw,
     _notes,
+    _figures,
     _write,
     _mend,
     _build,

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Image:
+    """A PNG of the study, for models that can see. Stored without its bytes: they are in the study's history."""
+
+    path: str  # in the study
+    sha256: str  # of its bytes
+    data: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,7 @@ class Prompt:
     stable: str  # the same for the whole study: rules, idea, template
     files: tuple[tuple[str, str], ...]  # the editable files as they are now
     request: str  # what is asked this time
+    images: tuple[Image, ...] = ()
 
     def text(self) -> str:
         """Everything as one text, for people and for plain models."""
@@ -30,14 +40,16 @@ class Prompt:
 
     @property
     def sha256(self) -> str:
-        return hashlib.sha256(self.text().encode()).hexdigest()
+        seen = "".join(f"{image.path} {image.sha256}\n" for image in self.images)
+        return hashlib.sha256((self.text() + seen).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(replace(self, images=())), "images": [[image.path, image.sha256] for image in self.images]}
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Prompt:
-        return Prompt(**{**data, "files": tuple((name, text) for name, text in data["files"])})
+        files = tuple((name, text) for name, text in data["files"])
+        return Prompt(**{**data, "files": files, "images": tuple(Image(*row) for row in data.get("images", ()))})
 
 
 @dataclass(frozen=True)

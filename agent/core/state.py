@@ -92,6 +92,16 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Round:
+    """Something that is asked for once the runs are over (core.after_runs), and anew when results have changed."""
+
+    turns: int = 0
+    done: bool = False
+    problems: tuple[str, ...] = ()  # of the last reply
+    kept: tuple[dict[str, Any], ...] = ()  # good blocks of replies that were not taken
+
+
+@dataclass(frozen=True)
 class State:
     name: str = ""
     profile: str = ""
@@ -119,6 +129,11 @@ class State:
     labels: (
         tuple[str, ...] | None
     ) = ()  # runs that plot.py draws when they are there; None: all; before it was run: none
+    plots: bool = False  # the coder may write plot.py
+    plot_worked: str = ""  # a commit with plot.py as it last ran without failing; before it was run: the first
+    plot_broken: str = ""  # how plot.py failed, as it is now
+    plot_given_up: str = ""  # why the coder's plot.py was taken back
+    rounds: dict[str, Round] = field(default_factory=dict)  # by action: PLOT, FIGURES
     undrawn: int = 0  # how often drawing the default figures failed, in this session and since the last results
     smoke: bool = False  # each run of the coder's code is preceded by a smoke run
     prefetch: str = ""  # "FILE:FUNCTION" of the template, if it has data to fetch
@@ -181,6 +196,9 @@ class State:
     def waiting_call(self) -> Call | None:
         return next((c for c in self.calls.values() if not c.read), None)
 
+    def round_of(self, action: str) -> Round:
+        return self.rounds.get(action, Round())
+
     def turns(self, action: str, run: str) -> int:
         """How often this was asked for; a run that was given up unchanged may be asked for again under its number."""
         return sum(c.action == action and c.run == run and not c.old for c in self.calls.values())
@@ -195,6 +213,7 @@ class State:
 
 
 SIDES = {"plot": "plot.py", "probe": "probes.py"}  # what is run when it has changed, beside the runs
+PLOT, FIGURES = "plot", "figures"  # actions of calls after the runs: plot.py, and notes on figures
 FRESH = ("confirm", "replicate")  # purposes of jobs that add seeds to a run that has results
 GOES_ON = ("stopped", "time", "cost")  # ends that the next session goes on from, without new limits
 

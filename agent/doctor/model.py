@@ -56,6 +56,8 @@ def _provider(settings: Settings, prompt_characters: int) -> Iterator[Check]:
     else:
         yield Check("ok", "Price", f"{facts.price} ({facts.price_source})")
     yield _context(facts.context, facts.reply_tokens, prompt_characters)
+    said = "figures are shown to it" if facts.sees else "not shown to it: figures are told in numbers"
+    yield Check("ok", "Images", said, "" if facts.sees else "Where it can see: -c images=yes")
 
 
 def _address(url: str) -> Check:

@@ -14,6 +14,10 @@ from agent.llm.library import litellm
 
 _LOCAL = ("ollama", "ollama_chat", "hosted_vllm", "lm_studio", "llamafile")  # run by the user, so they cost nothing
 _MARKED = ("anthropic", "bedrock", "vertex_ai", "openrouter")  # take marks of what to cache; others cache by themselves
+# What an image takes at most, by what the model's name holds; the first that fits. Providers shrink large images to tiles or
+# patches before they count: most come to 1,600 tokens, patches with the factor of small models to 4,000, an image that is
+# sent in the highest resolution to 5,000. One model counts each of up to 8 tiles as 5,667 tokens, on top of 2,833.
+_IMAGE_TOKENS = (("gpt-4o-mini", 50_000), ("", 6_000))
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Facts:
     missing_keys: tuple[str, ...]
     base_url: str  # "": the provider's own
     cache_marks: bool  # wants to be told what to cache
+    sees: bool = False  # takes images
+    image_tokens: int = 0  # that one image is booked at, at most
 
 
 def look_up(settings: Settings) -> Facts:
@@ -52,6 +58,8 @@ def look_up(settings: Settings) -> Facts:
         reply_tokens=min(settings.reply_tokens, longest) if longest else settings.reply_tokens,
         missing_keys=_missing(library, name, provider, settings.base_url),
         base_url=settings.base_url,
+        sees=settings.images == "yes" or (settings.images == "auto" and bool(row.get("supports_vision"))),
+        image_tokens=next(tokens for name_of, tokens in _IMAGE_TOKENS if name_of in bare.lower()),
         cache_marks=provider in _MARKED and ("claude" in bare.lower() or provider == "anthropic"),
     )
 

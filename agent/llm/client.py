@@ -8,6 +8,7 @@ cut off. What the provider reports is what is booked; where it reports nothing, 
 
 from __future__ import annotations
 
+import base64
 import os
 import queue
 import threading
@@ -54,8 +55,9 @@ class Client:
         self._settings = settings
 
     def worst(self, messages: Sequence[Message]) -> Bill:
-        """More tokens than known tokenizers make of this, and the longest reply."""
+        """More tokens than known tokenizers make of this, what images take at most, and the longest reply."""
         most = sum(_most_tokens(text) for message in messages for text in _texts(message))
+        most += self.facts.image_tokens * sum(map(_images, messages))
         return self._bill({"prompt_tokens": most + _FRAME, "completion_tokens": self.facts.reply_tokens})
 
     def send(self, messages: Sequence[Message], pulse: Pulse, **options: Any) -> Reply | NoReply:
@@ -227,12 +229,28 @@ def _most_tokens(text: str) -> int:
     return dense + int((len(encoded) - dense) / 1.5) + 1
 
 
+def with_images(message: Message, images: Sequence[tuple[str, bytes]]) -> Message:
+    """The message with PNGs after its text, each below its name, as OpenAI has it; litellm knows how others want them."""
+    if not images:
+        return message
+    content: list[dict[str, Any]] = [{"type": "text", "text": text} for text in _texts(message)]
+    for name, data in images:
+        url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+        content += [{"type": "text", "text": f"{name}:"}, {"type": "image_url", "image_url": {"url": url}}]
+    return {**message, "content": content}
+
+
+def _images(message: Message) -> int:
+    content = message.get("content") or ""
+    return 0 if isinstance(content, str) else sum(part.get("type") == "image_url" for part in content)
+
+
 def _texts(message: Message) -> Iterator[str]:
     content = message.get("content") or ""
     if isinstance(content, str):
         yield content
     else:
-        yield from (str(part.get("text") or "") for part in content)
+        yield from (str(part["text"]) for part in content if part.get("text"))
 
 
 def _marked(messages: Sequence[Message]) -> list[Message]:
@@ -242,5 +260,6 @@ def _marked(messages: Sequence[Message]) -> list[Message]:
 
 
 def _with_mark(message: Message) -> Message:
-    text = "".join(_texts(message))
-    return {**message, "content": [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]}
+    content = message.get("content") or ""
+    first, *others = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return {**message, "content": [{**first, "cache_control": {"type": "ephemeral"}}, *others]}

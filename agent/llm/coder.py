@@ -7,6 +7,8 @@ prompt, in one call.
 Everything else that it would do is closed here. It gets no file to open (texts come from the prompt), no git, no shell,
 no URL, no home folder, no price list from the network, no terminal, no retry. Its edits are not applied: the reply goes
 back as text, and `core.edits` decides. A prompt that begins with a command is sent, not run (`preproc=False`).
+Images go past it: they are put into the last message when that is ready to be sent, for models that can see. Where the
+provider does not take them after all, which costs nothing, the same is asked in words.
 If aider must go, this file goes.
 """
 
@@ -21,7 +23,7 @@ from typing import Any, NamedTuple
 
 from agent.core.ports import Pulse
 from agent.core.prompt import Bill, NoReply, Prompt, Reply
-from agent.llm.client import Client, Message
+from agent.llm.client import Client, Message, with_images
 from agent.llm.library import litellm
 
 _ABOVE_FILES = "These are the files that you may edit, as they are now:\n"
@@ -38,7 +40,20 @@ class CagedCoder:
         self.name = client.facts.name
 
     def worst(self, prompt: Prompt) -> Bill:
-        return self._client.worst([{"content": f"{prompt.text()}{_ABOVE_FILES}{_BELOW_FILES}"}])
+        whole = {"content": f"{prompt.text()}{_ABOVE_FILES}{_BELOW_FILES}"}
+        return self._client.worst([with_images(whole, self._seen(prompt))])
+
+    def _send(
+        self, messages: list[Message], images: list[tuple[str, bytes]], pulse: Pulse, options: dict[str, Any]
+    ) -> Reply | NoReply:
+        answer = self._client.send([*messages[:-1], with_images(messages[-1], images)], pulse, **options)
+        if images and isinstance(answer, NoReply) and answer.kind == "request":
+            return self._client.send(messages, pulse, **options)
+        return answer
+
+    def _seen(self, prompt: Prompt) -> list[tuple[str, bytes]]:
+        """The images that this model is shown: all, or none."""
+        return [(image.path, image.data) for image in prompt.images if image.data] if self._client.facts.sees else []
 
     def complete(self, prompt: Prompt, pulse: Pulse) -> Reply | NoReply:
         answers: list[Reply | NoReply] = []
@@ -46,7 +61,7 @@ class CagedCoder:
 
         def send(messages: list[Message], options: dict[str, Any]) -> Reply | NoReply:
             try:
-                answers.append(self._client.send(messages, pulse, **options))
+                answers.append(self._send(messages, self._seen(prompt), pulse, options))
             except BaseException as error:  # aider swallows what goes through it, a person's Ctrl-C too
                 broken.append(error)
                 raise

@@ -11,7 +11,7 @@ from agent.core import events as e
 from agent.core.comparison import BETTER, NO_EFFECT, NOT_COMPARABLE, Comparison
 from agent.core.effect import untold
 from agent.core.job import Outcome
-from agent.core.state import SIDES, State
+from agent.core.state import FIGURES, PLOT, SIDES, State
 from agent.core.template import Template
 from agent.core.text import duration, listed, plural, shorten
 
@@ -35,9 +35,8 @@ def _fetch_failed(event: e.DataFailed, state: State, template: Template) -> Line
 
 
 def _asked(event: e.CallAsked, state: State, template: Template) -> Line:
-    what = {"edit": f"change for {event.run}", "notes": "notes"}.get(
-        event.action, f"{event.run} of the paper ({event.action})"
-    )
+    known = {"edit": f"change for {event.run}", "notes": "notes", PLOT: "paper's figures", FIGURES: "notes on figures"}
+    what = known.get(event.action, f"{event.run} of the paper ({event.action})")
     turn = f" (turn {event.turn})" if event.turn > 1 else ""
     return "quiet", f"{event.call}  asking for the {what}{turn}"
 
@@ -113,6 +112,15 @@ def _drawn(event: e.FiguresDrawn, state: State, template: Template) -> Line:
     names = (PurePosixPath(file) for file in event.files if file.endswith(".png")) if event.what == "default" else ()
     said = ", ".join(name.stem for name in names) or ", ".join(event.files) or "no figure"
     return "quiet", f"{_SIDES[event.what]}  {said}"
+
+
+def _figures_kept(event: e.FiguresKept, state: State, template: Template) -> Line:
+    return "plain", "plot.py  stays as it is: the figures serve the paper"
+
+
+def _plot_restored(event: e.PlotRestored, state: State, template: Template) -> Line:
+    tries = plural(event.replies, "reply", "replies")
+    return "bad", f"plot.py  still fails after {tries}, and is again as it last worked: {shorten(event.evidence, 100)}"
 
 
 def _probed(event: e.ProbesMeasured, state: State, template: Template) -> Line:
@@ -200,7 +208,7 @@ _TELLERS: dict[type, Callable[[Any, State, Template], Line | None]] = {
     e.CoderCompleted: _completed, e.CompletionRefused: _refused, e.CoderRequested: _requested,
     e.CoderReplicated: _replicated, e.PlanStated: _stated, e.SeedsMeasured: _measured, e.FiguresDrawn: _drawn,
     e.PartWritten: _part_written, e.PartRejected: _part_rejected, e.PaperBuilt: _paper_built,
-    e.ProbesMeasured: _probed, e.SideFailed: _side_failed,
+    e.FiguresKept: _figures_kept, e.PlotRestored: _plot_restored, e.ProbesMeasured: _probed, e.SideFailed: _side_failed,
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _ended,
     e.RunAccepted: _accepted, e.RunCompared: _compared, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted,
     e.HumanStopped: _stopped, e.HumanTook: _took, e.HumanStashed: _stashed, e.PlanDeviated: _deviated,

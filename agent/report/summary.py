@@ -10,8 +10,8 @@ from agent.core import digest, effect, ledger
 from agent.core import events as e
 from agent.core.calls import KINDS
 from agent.core.comparison import BETTER, NO_EFFECT, Comparison
-from agent.core.layout import notes_file
-from agent.core.state import Run, State
+from agent.core.layout import FIGURE_NOTES, notes_file
+from agent.core.state import FIGURES, PLOT, Run, State
 from agent.core.template import Template
 from agent.core.text import duration, plural, shorten
 
@@ -38,13 +38,17 @@ def status(state: State, working: bool | None = None) -> str:
     return f"working: {doing}" if working else f"interrupted: {doing}"
 
 
+_ASKED = {PLOT: "figures of the paper", FIGURES: "notes on the figures"}
+
+
 def _doing(state: State) -> str:
     run = state.current
     call = state.waiting_call
     if call:
         kind = KINDS.get(call.tries[-1].kind) if call.tries else None
         failed = f"; last try: {kind.said}" if kind else ""
-        return f"the coder is asked for {call.action} of {call.run} (turn {call.turn}){failed}"
+        what = _ASKED.get(call.action, f"{call.action} of {call.run}")
+        return f"the coder is asked for {what} (turn {call.turn}){failed}"
     if run and run.attempt and not run.attempt.judged:
         ended = run.attempt.outcome is not None
         return f"{run.name}, attempt {run.attempt.number}, " + (
@@ -81,6 +85,10 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
             f"{duration(state.elapsed(state.last if now is None else now))} of work; {plural(len(state.calls), 'model call')}",
         )
     )
+    if state.plot_given_up:
+        rows.append(
+            ("Figures", f"plot.py is again as it last worked; what the coder made of it failed: {state.plot_given_up}")
+        )
     if state.built:
         rows.append(("Paper", _paper(state.built)))
     if cost := spending(state):
@@ -239,7 +247,17 @@ def notes(state: State, template: Template, title: str, texts: Mapping[str, str]
     """All notes in order. Every run is there: a failed one with its reason, and results even where the coder wrote nothing."""
     parts = [f"# Notes: {title}"]
     parts += [_notes_of(run, state, template, texts) for run in state.runs.values() if run.status in ("good", "closed")]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *_notes_on_figures(state, texts)]) + "\n"
+
+
+def _notes_on_figures(state: State, texts: Mapping[str, str]) -> list[str]:
+    given_up = (
+        f"plot.py could not be mended, and is again as it last worked: {state.plot_given_up}"
+        if state.plot_given_up
+        else ""
+    )
+    told = [one for one in (texts.get(FIGURE_NOTES, "").strip(), given_up) if one]
+    return ["## Figures", *told] if told else []
 
 
 def _notes_of(run: Run, state: State, template: Template, texts: Mapping[str, str]) -> str:

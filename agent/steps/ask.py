@@ -31,6 +31,7 @@ def perform(desk: Desk, action: Ask) -> Iterator[e.Event]:
     prompt = stored.prompt_of(desk, action.call) if asked_before else None
     if prompt is None:
         prompt = compose(desk, action)
+    prompt = _with_images(desk, prompt)
     reply = stored.reply_to(desk, action.call) if asked_before else None
     worst = desk.model.worst(prompt)
     if reply is None and not ledger.fits(desk.state, action.phase, worst.cost):
@@ -54,6 +55,15 @@ def perform(desk: Desk, action: Ask) -> Iterator[e.Event]:
                         cost=reply.cost, estimated=reply.estimated, finish=reply.finish,
                         reply_sha256=hashlib.sha256(reply.text.encode()).hexdigest())  # fmt: skip
     stored.write_what_people_read(desk)
+
+
+def _with_images(desk: Desk, prompt: Prompt) -> Prompt:
+    """A stored prompt has the names of its images; one that is another by now would not be the one that was meant."""
+    if all(image.data for image in prompt.images):
+        return prompt
+    found = desk.workspace.read(desk.state.head, [image.path for image in prompt.images])
+    filled = [replace(image, data=found.get(image.path, b"")) for image in prompt.images]
+    return replace(prompt, images=tuple(i for i in filled if hashlib.sha256(i.data).hexdigest() == i.sha256))
 
 
 def _failed(call: str, answer: NoReply) -> e.CallFailed:

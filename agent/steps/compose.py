@@ -1,4 +1,4 @@
-"""Step 5, 9, 10: what the coder is asked. From the state and the templates in llm/prompts to one Prompt."""
+"""Step 5, 9, 10, 12, 13: what the coder is asked. From the state and the templates in llm/prompts to one Prompt."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from agent.core.actions import Ask
 from agent.core.curve import Curve, parse_curve
 from agent.core.errors import InputProblem
 from agent.core.fold import more_seeds
-from agent.core.layout import notes_file
+from agent.core.layout import FIGURE_NOTES, notes_file
 from agent.core.paper import ACTIONS
 from agent.core.policy import time_left
 from agent.core.prompt import Prompt
 from agent.core.result import Result, parse_result
-from agent.core.state import Run
+from agent.core.state import FIGURES, PLOT, Run
 from agent.core.text import duration, plural, shorten
 from agent.core.triage import CODER
 from agent.llm.prompts import render
-from agent.steps import write
+from agent.steps import figure_notes, plots, write
 from agent.steps.desk import Desk
 from agent.steps.edit import draft
 from agent.store.files import read_tail
@@ -24,17 +24,19 @@ from agent.store.files import read_tail
 _NOTES_SHOWN = 2
 _NOTES_LONGEST = 700
 _CURVE_LONGEST = 1_000_000
-_PLOTS = "plot.py"
+_PLOTS = plots.FILE
 
 
 def compose(desk: Desk, action: Ask) -> Prompt:
     if action.action in ACTIONS:
         return write.compose(desk, action)
-    texts = draft(desk, desk.state.runs.get(action.run) if action.action == "edit" else None)
-    shown = tuple(sorted((name, text) for name, text in texts.items() if _is_shown(name)))
-    request = _notes_request(desk, action, texts) if action.action == "notes" else _edit_request(desk, action, texts)
+    run = desk.state.runs.get(action.run) if action.action == "edit" else None
+    texts = plots.draft(desk) if action.action == PLOT else draft(desk, run)
+    shown = tuple(sorted((name, text) for name, text in texts.items() if _is_shown(name, action.action)))
     hints = "".join(f"\n\nA person who watches this study says: {h.text}" for h in desk.state.hints)
-    prompt = Prompt(action.call, action.action, action.run, action.turn, _stable(desk), shown, request.strip() + hints)
+    request = _request(desk, action, texts).strip() + hints
+    images = figure_notes.images(desk) if action.action == FIGURES else ()
+    prompt = Prompt(action.call, action.action, action.run, action.turn, _stable(desk), shown, request, images)
     limit = desk.state.settings.prompt_file_bytes
     if sum(len(text) for _, text in shown) > limit:
         raise InputProblem(
@@ -44,9 +46,22 @@ def compose(desk: Desk, action: Ask) -> Prompt:
     return prompt
 
 
-def _is_shown(name: str) -> bool:
+def _is_shown(name: str, action: str) -> bool:
     """Notes are quoted where they are wanted; figures are drawn when there is something to draw, in a step of its own."""
+    if action in _ONLY:
+        return name == _ONLY[action]
     return not name.startswith("notes") and name != _PLOTS
+
+
+_ONLY = {PLOT: _PLOTS, FIGURES: FIGURE_NOTES}  # what alone may change
+
+
+def _request(desk: Desk, action: Ask, texts: dict[str, str]) -> str:
+    if action.action == PLOT:
+        return plots.request(desk, action)
+    if action.action == FIGURES:
+        return figure_notes.request(desk, action)
+    return _notes_request(desk, action, texts) if action.action == "notes" else _edit_request(desk, action, texts)
 
 
 def _stable(desk: Desk) -> str:

@@ -16,10 +16,10 @@ from agent.core.paper import ACTIONS
 from agent.core.plan import hash_of
 from agent.core.policy import COMPLETIONS_REFUSED
 from agent.core.reply import Words, prose, without_thoughts, words
-from agent.core.state import Call, Run
+from agent.core.state import FIGURES, PLOT, Call, Run
 from agent.core.template import ALWAYS_EDITABLE, is_experiment
 from agent.core.text import shorten, shorten_lines
-from agent.steps import signatures, stored, write
+from agent.steps import figure_notes, plots, signatures, stored, write
 from agent.steps.desk import Desk
 from agent.steps.papers import kept_texts
 
@@ -30,7 +30,6 @@ _CUT = {
     "length": "the reply was cut off at the longest that is allowed; make a smaller change, or send the rest of it",
     "filter": "the provider's content filter ended the reply before it was whole; send the rest in other words",
 }
-_NO_BLOCKS = "the reply holds no SEARCH/REPLACE block that could be recognised; give the change in the form shown above"
 _NOTED = (
     "your request is written down for the person who reads this study, and may be answered later;"
     " go on with a change that does without it, or answer ALL_COMPLETED"
@@ -51,6 +50,10 @@ def perform(desk: Desk, action: ReadReply) -> Iterator[e.Event]:
         yield write.read(desk, call, text, cut)
     elif not text.strip():
         yield _rejected(call, [cut or _EMPTY], kept=_kept(desk, call), base=_base(desk, call))
+    elif call.action == PLOT:
+        yield plots.read(desk, call, text, cut)
+    elif call.action == FIGURES:
+        yield figure_notes.read(desk, call, text, cut)
     elif call.action == "notes":
         yield _read_notes(desk, call, text, cut)
     else:
@@ -164,7 +167,7 @@ def _without_blocks(desk: Desk, call: Call, run: Run, said: Words, base: str) ->
         changes = _difference(desk.editable(desk.state.head), _start(desk, base))
         head = desk.commit(changes, f"{run.name}: start from {base}") if changes else desk.state.head
         return e.BaseChosen(call=call.name, run=run.name, base=base, head=head)
-    why = _NOTED if said.requests else _NO_BLOCKS
+    why = _NOTED if said.requests else plots.NO_BLOCKS
     return _rejected(call, [why], run.kept if base == run.base else (), base)
 
 
@@ -209,7 +212,7 @@ def _read_notes(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
     before = {n: t for n, t in desk.editable(desk.state.head).items() if n.startswith("notes/")}
     blocks = edits.parse(text, before)
     if not blocks:
-        return _rejected(call, [_NO_BLOCKS])
+        return _rejected(call, [plots.NO_BLOCKS])
     applied = edits.apply(blocks, before, creatable=ALWAYS_EDITABLE)
     if not isinstance(applied, Applied):
         return _rejected(call, [p.message for p in applied.problems])

@@ -47,6 +47,7 @@ def create(idea: Idea, loaded: LoadedTemplate, settings: Settings, now: Callable
                            prefetch=loaded.template.environment.prefetch,
                            parts=_parts(loaded),
                            probes=bool(loaded.template.probe),
+                           plots=_plots(loaded),
                            smoke=loaded.template.profile(profile)[1].smoke is not None)
         )  # fmt: skip
         journal.close()
@@ -60,6 +61,11 @@ def create(idea: Idea, loaded: LoadedTemplate, settings: Settings, now: Callable
 def _parts(loaded: LoadedTemplate) -> tuple[str, ...]:
     """What of the template's paper can be written."""
     return tuple(paper.parts(loaded.files.get("latex/paper.tex", b"").decode("utf-8", "replace")))
+
+
+def _plots(loaded: LoadedTemplate) -> bool:
+    """There has to be one: what is shown and mended is the template's way of drawing."""
+    return loaded.template.may_edit("plot.py") and "plot.py" in loaded.files
 
 
 def _first_files(idea: Idea, loaded: LoadedTemplate, settings: Settings) -> dict[str, bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from agent.core import cells
 from agent.core.comparison import BETTER, UNCONFIRMED
 from agent.core.events import Shown
+from agent.core.layout import FIGURE_NOTES
 from agent.core.paper import ABSTRACT
 from agent.core.state import Run, State
 from agent.core.template import Template
@@ -79,13 +80,13 @@ def metrics(state: State, template: Template) -> str:
     return "\n".join([*rows, *([f"- and {left} more, in the results files"] if left > 0 else [])])
 
 
-def values(state: State, template: Template) -> str:
-    """Primary metrics and constraints of all runs: run | value …"""
+def values(state: State, template: Template, runs: Sequence[str] | None = None) -> str:
+    """Primary metrics and constraints of all runs, or of these: run | value …"""
     primary = (state.plan or {}).get("primary", "")
     reference = state.reference
     ids = cells.by_role(reference.metrics if reference else (), template, primary)
     shown = [m for m in ids if m == primary or template.metric(m).role in ("primary", "constraint")][:_MOST_HEADLINES]
-    good = [run for run in state.runs.values() if run.status == "good"]
+    good = [run for run in state.runs.values() if run.status == "good" and (runs is None or run.name in runs)]
     rows = [" | ".join([run.name, *(cells.cell(run, m, template) for m in shown)]) for run in good]
     return "\n".join([" | ".join(["run", *shown]), *rows])
 
@@ -118,15 +119,15 @@ def needs_notes(action: str, part: str) -> bool:
 
 
 def notes(texts: Mapping[str, str]) -> str:
-    """The coder's notes, run by run. Where there is not room for all, the longest give way, each at its end."""
-    told = {name: texts[name].strip() for name in sorted(texts, key=_numbered) if name.startswith("notes/")}
+    """The coder's notes, run by run, those on figures last. Where there is not room for all, the longest give way, each at its end."""
+    told = {name: texts[name].strip() for name in sorted(texts, key=_in_order) if name.startswith("notes/")}
     share = _share(sorted(map(len, told.values())), _LONGEST_NOTES)
     return "\n\n".join(f"{name}:\n{shorten_lines(text, share)}" for name, text in told.items()) or "none"
 
 
-def _numbered(name: str) -> list[str | int]:
+def _in_order(name: str) -> list[str | int]:
     """run_10 comes after run_9."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+    return [int(name == FIGURE_NOTES), *(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name))]
 
 
 def _share(lengths: Sequence[int], room: int) -> int:

@@ -42,6 +42,8 @@ ONE_OF_EACH = [
     e.PlanStated(call="0001-edit", text="First this, then that.", sha256="0" * 64),
     e.SeedsMeasured(run="run_1", attempt=2, head=HEAD, metrics={"fit.mse": {"mean": 1.0, "stderr": 0.1, "n": 5}}),
     e.FiguresDrawn(attempt=1, head=HEAD, files=("figures/a.png",), shows={"figures/a.png": e.Shown(runs=("run_1",))}),
+    e.FiguresKept(call="0005-plot"),
+    e.PlotRestored(head=HEAD, replies=3, evidence="NameError"),
     e.ProbesMeasured(attempt=2, runs={"run_1": {"probes.x": {"mean": 1.0, "stderr": None, "n": 1}}}),
     e.SideFailed(what="plot", attempt=3, evidence="NameError", feedback="mend it"),
     e.PartWritten(call="0004-draft", action="draft", part="results", head=HEAD),

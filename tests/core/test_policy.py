@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core import again, ledger, paper
+from agent.core import after_runs, again, ledger, paper
 from agent.core import events as e
 from agent.core.actions import (
     Aside,
@@ -557,7 +557,7 @@ class World:
         self.people, self.troubles = people, troubles
         smoke = dice[0] % 2 == 0
         parts = ("title", "abstract", "results") if dice[0] % 3 == 0 else ()
-        first = created(("run_0", "run_0_zero"), "harness/data.py:fetch", smoke, parts)
+        first = created(("run_0", "run_0_zero"), "harness/data.py:fetch", smoke, parts, plots=dice[0] % 2 == 1)
         self.state = fold(entries(first, opened(**{"default_figures": True, **limits})))
         self.dice, self.thrown, self.speed, self.elapsed = dice, 0, speed, 0.0
 
@@ -591,7 +591,8 @@ class World:
     def aside(self, action):
         what = self.choose("done", "failed", "lost")
         if what == "done":
-            yield e.FiguresDrawn(attempt=action.attempt, head="9" * 40, files=())
+            files = self.choose((), ("figures/a.png",), ("figures/a.png", "figures/b.png"))
+            yield e.FiguresDrawn(attempt=action.attempt, head="9" * 40, files=files)
         else:
             yield e.SideFailed(
                 what=action.what, attempt=action.attempt, evidence="x", feedback=what if what == "failed" else ""
@@ -602,6 +603,10 @@ class World:
             yield e.SideFailed(what="default", attempt=action.attempt, evidence="killed")
         else:
             yield e.FiguresDrawn(what="default", attempt=action.attempt, head=self.choose(HEAD, "7" * 40), files=())
+
+    def restoreplot(self, action):
+        assert self.state.plot_broken
+        yield e.PlotRestored(head=self.choose(HEAD, "5" * 40), replies=3, evidence="x")
 
     def _await(self, action):
         yield ended(action.run, self.state.runs[action.run].attempt.number)
@@ -660,6 +665,13 @@ class World:
             files = self.choose((), (f"notes/{call.run}.txt",), ("notes/run_1.txt",), ("notes/other.txt",))
             yield committed(call.name, call.run, False, files) if files else rejected(call.name, call.run)
             return
+        if call.action in after_runs.TURNS:
+            files = self.choose((), ("plot.py",) if call.action == "plot" else ("notes/figures.txt",))
+            if call.action == "plot" and not self.state.plot_broken and self.choose("", "", "as it is"):
+                yield e.FiguresKept(call=call.name)
+            else:
+                yield committed(call.name, call.run, False, files) if files else rejected(call.name, call.run)
+            return
         answer = self.choose("nonsense", "edit", "idle", "base", "done", "request", "replicate")
         good = [r.name for r in self.state.good if not r.confirmation and r.replicated < 2]
         if answer == "replicate" and good:
@@ -691,6 +703,7 @@ setattr(World, "await", World._await)  # the methods are named like the actions,
 RUNS, ATTEMPTS, TURNS = 3, 2, 2
 AGAIN_IN_A_ROW = max(kind.tries for kind in again.KINDS.values())
 LONGEST_STUDY = 40 + 5 * RUNS * (ATTEMPTS + 1) * (AGAIN_IN_A_ROW * 4 + TURNS * 3 + 5) + RUNS * NOTES_TURNS * 3
+LONGEST_STUDY += 2 * sum(after_runs.TURNS.values()) * (4 + SIDES_LOST)  # a person may end a run among them
 LONGEST_STUDY += len(paper.STEPS) * paper.TURNS * 4 + len(paper.REVISED) * paper.MENDINGS * 5
 WORST = 0.25  # dollars that a call may cost
 DICE = st.lists(st.integers(0, 1000), min_size=1, max_size=60)

@@ -41,6 +41,11 @@ BROKEN = block(STEPS, STEPS.replace("config", "confg"))
 REPAIR = block(STEPS.replace("config", "confg"), STEPS) + block('    "epochs": 3,', '    "epochs": 2,')
 
 
+DRAWS = """labels = {"run_0": "baseline", "run_1": "mine"}
+pathlib.Path("own.png").write_text("no image, but called one")
+"""
+
+
 def _raise(number):
     return f"    fits = {{}}\n    raise ValueError({number})"
 
@@ -112,8 +117,28 @@ STUDIES = {
     "paper of two parts": (
         {"max_runs": 1},
         edits(rate(0.05, 0.02))
-        | {("notes", "run_1", 1): notes("run_1"), ("draft", "abstract", 1): _part("We have 0.5."), ("draft", "abstract", 2): _part("So."),
+        | {("notes", "run_1", 1): notes("run_1"), ("plot", "plot.py", 1): "ALL_COMPLETED", ("draft", "abstract", 1): _part("We have 0.5."), ("draft", "abstract", 2): _part("So."),
            ("refine", "abstract", 1): _part("So it is."), ("revise", "title", 1): _part("\\title{T}"), ("revise", "abstract", 1): _part("S.")},
+        (0, "the limit of 1 run is reached"),
+    ),
+    "figures of the paper, drawn and read": (
+        {"max_runs": 1},
+        edits(rate(0.05, 0.02))
+        | {("notes", "run_1", 1): notes("run_1"),
+           ("plot", "plot.py", 1): block('labels = {"run_0": "baseline"}', DRAWS, "plot.py"),
+           ("figures", "figures", 1): new_file("notes/figures.txt", "Of none."),
+           ("figures", "figures", 2): new_file("notes/figures.txt", "own.png: so it is."),
+           ("revise", "title", 1): _part("\\title{T}")},
+        (0, "the limit of 1 run is reached"),
+    ),
+    "figures of the paper, spoilt and taken back": (
+        {"max_runs": 1},
+        edits(rate(0.05, 0.02))
+        | {("notes", "run_1", 1): notes("run_1"),
+           ("plot", "plot.py", 1): block('labels = {"run_0": "baseline"}', f"{DRAWS}\n1 / 0", "plot.py") + block("no such line", "x", "plot.py"),
+           ("plot", "plot.py", 2): block("1 / 0", "2 / 0", "plot.py"),
+           ("plot", "plot.py", 3): "ALL_COMPLETED",
+           ("revise", "title", 1): _part("\\title{T}")},
         (0, "the limit of 1 run is reached"),
     ),
     "data that comes at the second try, too dear": (
@@ -144,6 +169,9 @@ def _start(place, name):
     if name.startswith("paper"):
         (toy / "latex").mkdir()
         (toy / "latex/paper.tex").write_text(PAPER)
+    if name.startswith("figures"):
+        (toy / "latex").mkdir()
+        (toy / "latex/paper.tex").write_text("\\title{\\placeholder{T}}\n")
     if name.startswith("data"):
         toml = toy / "template.toml"
         toml.write_text(toml.read_text() + '\n[environment]\nprefetch = "harness/data.py:fetch"\n')

@@ -58,14 +58,22 @@ TEXTS = {
 }
 
 
+READING = world.new_file("notes/figures.txt", "default_metrics.png and default_runs.png show what was expected.")
+
+
 class Writer(Script):
-    """Answers edits from its table, and each part of the paper with its text, or with what `wrong` holds for it."""
+    """Answers edits from its table, and each part of the paper with its text, or with what `wrong` holds for it.
+
+    It wants no figures of its own, and writes the notes that are asked for on those that there are.
+    """
 
     def __init__(self, replies, wrong=None, **more):
         super().__init__(replies, **more)
         self.wrong = wrong or {}
 
     def complete(self, prompt, pulse):
+        self.replies["plot", "plot.py", 1] = "ALL_COMPLETED"
+        self.replies["figures", "figures", 1] = READING
         if prompt.action in paper.ACTIONS:
             texts = self.wrong.get((prompt.action, prompt.run), [])
             text = texts[prompt.turn - 1] if prompt.turn <= len(texts) else TEXTS[prompt.run]
@@ -154,7 +162,7 @@ def test_a_paper_that_was_interrupted_is_gone_on_with_and_no_part_is_asked_for_t
     complete = Writer.complete
 
     def stop(self, prompt, pulse):
-        if len(self.asked) == 9:
+        if len(self.asked) == 11:
             raise KeyboardInterrupt
         return complete(self, prompt, pulse)
 
