@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -178,12 +179,15 @@ def killed_during(killed, name):
 
 
 def halted(attempt):
-    """Stop what the job's reaper has started, if it has; launcher and reaper go on."""
-    launcher = folder.read_status(attempt).pid
-    below = [process for reaper in psutil.Process(launcher).children() for process in reaper.children(recursive=True)]
+    """Stop LaTeX where it is, as soon as the job has come to it; launcher and reaper go on."""
+    below = psutil.Process(folder.read_status(attempt).pid).children(recursive=True)
+    found = []
     for process in below:
-        process.suspend()
-    return below
+        with suppress(psutil.NoSuchProcess):  # it may end while it is looked at
+            if "latex" in process.name():
+                process.suspend()
+                found.append(process)
+    return found
 
 
 def alive(pid):
