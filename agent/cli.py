@@ -188,6 +188,18 @@ def _parser() -> argparse.ArgumentParser:
 
     paper = add("paper", "paper", "build a study's paper: audit, PDF, what is wrong with file and line; asks no model")
     paper.add_argument("study", metavar="STUDY")
+    anew = paper.add_argument_group("to have it written anew, by the model")
+    anew.add_argument(
+        "--rewrite", metavar="SECTION", nargs="?", const="", help="this section (results, abstract, …), or all of them"
+    )
+    anew.add_argument(
+        "--take", action="store_true", help="also what you have changed by hand; the coder goes on from it"
+    )
+    anew.add_argument("-m", "--model", help="another model than the study's")
+    anew.add_argument("--max-cost", metavar="DOLLARS", help="for the whole study")
+    anew.add_argument("--record", metavar="FILE", help="write all replies to a recording")
+    anew.add_argument("--quiet", action="store_true", help="say only how it ended")
+    _settings(anew)
 
     export = add("export", "paper", "write a study's paper or results for use elsewhere")
     export.add_argument("study", metavar="STUDY")
@@ -241,7 +253,7 @@ def _sandbox(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _settings(command: argparse.ArgumentParser) -> None:
+def _settings(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "-c",
         dest="settings",

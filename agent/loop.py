@@ -19,6 +19,7 @@ A crash at any point loses at most the step under way: the next session reads th
     Ask → ReadReply                 prompt → reply → commit, or the reasons why not
     Aside                           plot.py or probes.py have changed: they are run, and that is no run
     Draw                            the default figures, when the experiments are over
+    Build                           the paper as PDF; what LaTeX finds wrong goes back to the coder, a few times
     CloseRun                        too many failures: said in the notes, and on to the next
     Settle                          the working tree follows the last commit
     Conclude → Stop                 notes and summary are in the study's folder

@@ -95,8 +95,11 @@ def need_latex(settings: Settings) -> None:
 
 
 @contextmanager
-def opened(root: Path, given: dict[str, Any], reopen: bool, **outside: Any) -> Iterator[Desk]:
-    """A desk for one session, under the study's lock. `given` are settings that this session changes."""
+def opened(root: Path, given: dict[str, Any], reopen: bool, writing: bool = False, **outside: Any) -> Iterator[Desk]:
+    """A desk for one session, under the study's lock. `given` are settings that this session changes.
+
+    `writing`: it is opened to write the paper anew, also where the study has ended for good.
+    """
     need_git()
     layout = Layout(root.resolve())
     lock = Lock(layout.lock)
@@ -105,7 +108,7 @@ def opened(root: Path, given: dict[str, Any], reopen: bool, **outside: Any) -> I
         try:
             settings = merged(_settings_before(layout, journal), given)
             desk = _desk(layout, journal, settings, outside)
-            if not desk.state.ended or reopen or desk.state.ended in GOES_ON:
+            if not desk.state.ended or reopen or writing or desk.state.ended in GOES_ON:
                 desk.record(e.StudyOpened(version=__version__, settings=settings, reopen=reopen))
                 record_all(desk, close.deviations(desk))
             yield desk

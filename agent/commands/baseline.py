@@ -55,7 +55,7 @@ def baseline(options: argparse.Namespace) -> int:
     screen = Screen(quiet=options.quiet or options.json)
     runner = session.make_runner(settings)
     root = measure.begin(loaded, settings, runner, time.time, options.again)
-    outside = {
+    outside: dict[str, Any] = {
         "now": time.time,
         "tell": screen.teller(loaded.template),
         "show_progress": screen.progress,

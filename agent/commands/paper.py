@@ -1,4 +1,5 @@
 """`paper` and `export`: the paper of a study from what is there, without a model; the study itself is not changed.
+`paper --rewrite` asks the model: see commands.work.
 
 latex/paper.pdf and the tool's own .study/paper/ (the text as it was typeset, images of the pages) are all that is written.
 """
@@ -44,6 +45,12 @@ class _Study:
 
 
 def paper(options: argparse.Namespace) -> int:
+    if options.rewrite is not None:
+        from agent.commands.work import rewrite
+
+        return rewrite(options)
+    if options.model or options.take or options.record or options.settings or options.max_cost:
+        raise InputProblem("without --rewrite no model is asked", "Leave the model's options out, or add --rewrite.")
     from agent.steps.build import keep
 
     study = _open(options)

@@ -85,27 +85,48 @@ def resume(options: argparse.Namespace) -> int:
     return _work(root, given, any(key in given for key in LIMITS), options)
 
 
-def _work(root: Path, given: dict[str, Any], reopen: bool, options: argparse.Namespace) -> int:
+def rewrite(options: argparse.Namespace) -> int:
+    """`paper --rewrite`: as `resume`, with nothing to do but to write."""
+    from agent.store.catalog import find_study
+
+    root = find_study(options.study, results_folder(options))
+    given = {key: value for key, value in from_command_line(options).items() if key != "results"}
+    return _work(root, {**given, "paper": True}, False, options, options.rewrite)
+
+
+def _work(
+    root: Path, given: dict[str, Any], reopen: bool, options: argparse.Namespace, section: str | None = None
+) -> int:
+    """`section`: the part of the paper to write anew, "" for all of it; None: the study goes on."""
     import time
 
     from agent import session
+    from agent.core.actions import Stop
     from agent.loop import record_all, work
     from agent.runners import tree
-    from agent.steps import human
+    from agent.steps import anew, human
     from agent.store import catalog
 
     tree.hide_from_children()  # the keys in our environment are none of the experiment's business
     screen = Screen(quiet=options.quiet or options.json)
-    _, _, template = catalog.look(root)
-    outside = {
+    state, _, template = catalog.look(root)
+    take = getattr(options, "take", False)
+    if section is not None:
+        anew.check(state, section, take)  # before anything is recorded
+    outside: dict[str, Any] = {
         "now": time.time,
         "tell": screen.teller(template),
         "show_progress": screen.progress,
         "interrupted": screen.watch_signals(),
     }
-    with session.opened(root, given, reopen, **outside) as desk:
+    with session.opened(root, given, reopen, section is not None, **outside) as desk:
         screen.begin(desk)
-        record_all(desk, human.answer(desk, getattr(options, "take", False), getattr(options, "stash", False)))
+        stash = getattr(options, "stash", False)
+        if take or stash or section is not None:  # an answer holds for what was changed since, too
+            record_all(desk, human.listen(desk))
+        record_all(desk, human.answer(desk, take, stash))
+        if section is not None and desk.state.edited is None:
+            record_all(desk, anew.perform(desk.state, anew.check(desk.state, section, take)))
         try:
             stop = work(desk)
         except ScientistError as error:
@@ -113,6 +134,8 @@ def _work(root: Path, given: dict[str, Any], reopen: bool, options: argparse.Nam
             error.hint = error.hint or f"Go on with `ai-scientist resume {desk.state.name}`."
             raise
         screen.clear()
+        if section is not None and not (desk.state.edited or desk.state.rewriting or desk.state.unaffordable):
+            stop = Stop(0, "the paper is written anew")
         _say_end(desk, stop, root, options)
         return stop.exit_code
 

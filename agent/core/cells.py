@@ -53,11 +53,19 @@ def beside(run: Run, reference: Run, identity: str) -> Estimate | None:
 
 
 def difference(run: Run, reference: Run, identity: str, template: Template) -> str:
-    ours, theirs = estimate(run, identity), beside(run, reference, identity)
-    if ours is None or theirs is None:
+    found = change(run, reference, identity)
+    if found is None:
         return NONE
-    change = ours.mean - theirs.mean
-    return ("+" if change >= 0 else "−") + number(abs(change), template.metric(identity).digits)
+    return ("+" if found >= 0 else "−") + number(abs(found), template.metric(identity).digits)
+
+
+def change(run: Run, reference: Run, identity: str) -> float | None:
+    """From the reference's value that belongs to the run's; of what is the same to the bit, on the seeds that both have."""
+    found = _compared(run, reference, identity)
+    if found and found.verdict == NO_EFFECT:
+        return found.difference
+    ours, theirs = estimate(run, identity), beside(run, reference, identity)
+    return ours.mean - theirs.mean if ours and theirs else None
 
 
 def fresh_runs(state: State) -> frozenset[str]:
@@ -69,6 +77,13 @@ def fresh_runs(state: State) -> frozenset[str]:
 def verdict(run: Run, identity: str = "") -> str:
     """Of a metric, or of the run as a whole; a dash if there is none. What is not comparable is so in every cell."""
     return verdict_in(comparison(run), identity)
+
+
+def outcome(run: Run) -> str:
+    """The verdict where a difference to the baseline stands beside it: of a copy of another run, that it is one."""
+    found = comparison(run)
+    copied = found is not None and found.verdict == NO_EFFECT and found.same not in ("", found.reference)
+    return f"{verdict(run)} (as {found.same})" if found and copied else verdict(run)
 
 
 def verdict_in(found: Comparison | None, identity: str = "") -> str:

@@ -9,7 +9,7 @@
     within noise    neither, or smaller than the metric's `min_effect`
     unconfirmed     screens as better, not confirmed yet
     not comparable  another protocol, or a constraint out of its tolerance around the baseline's value
-    no effect       the same to the bit as the reference, or as an earlier run
+    no effect       the same to the bit as the reference, or as an earlier run; both values are of the seeds that both have
     unmeasured      no standard error, fewer than 3 seeds, or seeds that all gave one value
     single          one seed a side
 
@@ -40,7 +40,7 @@ from agent.core.comparison import (
     Estimate,
     Paired,
 )
-from agent.core.measures import Measure, identical
+from agent.core.measures import Measure, identical, shared
 from agent.core.protocol import differences as protocol_differences
 from agent.core.result import Result
 from agent.core.template import Metric, Template
@@ -171,8 +171,11 @@ def _broken_constraints(run: Side, reference: Side, template: Template) -> Itera
 def _difference(identity: str, run: Side, reference: Side, rules: Rules, test: Test) -> Difference:
     metric = rules.metric(identity)
     ours, theirs = run.result.measures[identity], reference.result.measures[identity]
+    alike = identical(ours, theirs)
+    if alike:
+        ours, theirs = shared(ours, theirs)
     found = Difference(identity, metric.direction, _estimate(ours), _estimate(theirs), paired=_paired(ours, theirs))
-    if identical(ours, theirs):
+    if alike:
         judged = metric.direction != "none" and metric.role != "cost"
         return replace(found, verdict=NO_EFFECT if judged else "", why=f"the same as in {reference.name}, to the bit")
     if ours.n == theirs.n == 1 and _DOCUMENTS <= len(ours.documents) == len(theirs.documents):

@@ -22,6 +22,7 @@ from agent.core.cells import (
     difference,
     estimate,
     number,
+    outcome,
     shown,
     verdict,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "history",
     "latest",
     "number",
+    "outcome",
     "verdict",
 ]
 
@@ -72,8 +74,8 @@ def primary_metric(template: Template, wanted: str, reference: Run | None) -> st
     return next(iter(reference.metrics), "") if reference else ""
 
 
-def latest(state: State, template: Template, run: Run, curve: Curve | None = None) -> str:
-    """One run, against the baseline if it is not the baseline itself."""
+def latest(state: State, template: Template, run: Run, curve: Curve | None = None, warned: bool = True) -> str:
+    """One run, against the baseline if it is not the baseline itself. `warned`: with the first of its warnings."""
     reference = state.reference if run is not state.reference else None
     primary = (state.plan or {}).get("primary", "")
     ids = [m for m in by_role(run.metrics, template, primary) if not m.startswith(f"{SHARES}.")]
@@ -81,7 +83,7 @@ def latest(state: State, template: Template, run: Run, curve: Curve | None = Non
     constraints = [m for m in ids if template.metric(m).role == "constraint" and m not in rows]
     lines = [
         *_outcome(run),
-        *_warned(run),
+        *(_warned(run) if warned else ()),
         _Line(0, _head(run, reference)),
         *(_Line(0 if i == 0 else 4, _row(m, template, run, reference, m == primary), (m,)) for i, m in enumerate(rows)),
         *_constraints(constraints, template, run, reference),
@@ -232,7 +234,7 @@ def _line(state: State, template: Template, run: Run, primary: str) -> str:
     if run.status == "closed":
         return f"{run.name} | {what} | failed | {shorten(run.closed, 80)} | {NONE}"
     diff = difference(run, state.reference, primary, template) if state.reference and not run.baseline else NONE
-    return f"{run.name} | {what} | {cell(run, primary, template)} | {diff} | {verdict(run)}"
+    return f"{run.name} | {what} | {cell(run, primary, template)} | {diff} | {outcome(run)}"
 
 
 def _newest(rows: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ Blocks apply in order, each to the result of those before it. A block changes ex
                               4 blank lines, a fence or the file's name around the quote, then 1 to 3 again
                               5 `...` lines, as many in REPLACE as in SEARCH, for text that stays
                               6 a last line that breaks off, if only going on with the rest of it is valid Python
-    not found               refused, with the nearest lines
+    not found               refused, with the nearest lines, or those of which the quote is a part (core.part_of_line)
 
 Similarity never applies an edit: it only picks the lines that a refusal quotes. Line endings are the file's own and
 never count. Lines that SEARCH and REPLACE share keep the file's bytes. Where a reading would have to guess, the block
@@ -34,9 +34,12 @@ from dataclasses import dataclass, field, replace
 from agent.core import file_names
 from agent.core.matching import Lines, levels, nearest
 from agent.core.matching import split_quote as quote
-from agent.core.placing import New, Place, Refusal, at_lines, numbered
+from agent.core.part_of_line import holding, nearly_holding
+from agent.core.placing import New, Place, Refusal, at_lines, numbered, span
 from agent.core.readings import segments, unwrapped
 from agent.core.reply_blocks import Block, parse
+
+_LONGEST = 2000  # characters of a line that is to be quoted in full
 
 __all__ = ["Applied", "Block", "Problem", "Rejected", "apply", "join", "parse"]
 
@@ -224,11 +227,23 @@ def _not_found(place: Place, progress: _Progress) -> Refusal:
 
 
 def _look_alike(place: Place) -> str:
+    if held := holding(place.lines, place.search):
+        return _partly(place, *held, "It is a part of")
     start = nearest(place.lines, place.search)
+    if start is None and (held := nearly_holding(place.lines, place.search)):
+        return _partly(place, *held, "Something like it is a part of")
     if start is None:
         return "Nothing in the file looks like it. Copy the lines to change from the file as it is now."
     stop = min(len(place.lines), start + len(place.search))
     return (
         f"The nearest lines are:\n{numbered(place.lines, start, stop)}\n"
         "Copy the lines to change from the file as it is now, with their indentation."
+    )
+
+
+def _partly(place: Place, start: int, stop: int, said: str) -> str:
+    whole = "that line" if stop - start == 1 else "these lines"
+    return (
+        f"{said} {span(start, stop)}:\n{numbered(place.lines, start, stop, _LONGEST)}\n"
+        f"SEARCH has to be whole lines: quote {whole} from beginning to end, and give {whole} in full in REPLACE."
     )

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.core.comparison import NO_EFFECT, Comparison
 from agent.core.measures import identical
 from agent.core.result import Result
 from agent.core.template import Metric, Template
@@ -100,9 +101,19 @@ def warnings(
     )  # fmt: skip
 
 
+def untold(name: str, warnings: Sequence[str], found: Comparison | None) -> tuple[str, ...]:
+    """Without the one that repeats a verdict *no effect*, for people: of a control it is the result and no reason to worry."""
+    told = found is not None and found.verdict == NO_EFFECT and found.same
+    return tuple(one for one in warnings if not (told and one.startswith(_all_said(name, str(told)))))
+
+
+def _all_said(name: str, other: str) -> str:
+    return f"the results of {name} are those of {other} to the bit, in all "
+
+
 def _same_said(name: str, same: Same) -> str:
     if same.all:
-        return (f"the results of {name} are those of {same.run} to the bit, in all {plural(same.of, 'metric')}: "
+        return (f"{_all_said(name, same.run)}{plural(same.of, 'metric')}: "
                 "the change had no effect on what is measured")  # fmt: skip
     named = ", ".join(same.metrics[:_NAMED]) + (" …" if len(same.metrics) > _NAMED else "")
     return (f"{len(same.metrics)} of {plural(same.of, 'metric')} of {name} are those of {same.run} to the bit ({named}): "

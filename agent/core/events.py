@@ -85,7 +85,7 @@ class DataFailed(Strict):
 class CallAsked(Strict):
     type: Literal["call.asked"] = "call.asked"
     call: str
-    action: Literal["edit", "notes", "draft", "refine", "sketch", "revise"]
+    action: Literal["edit", "notes", "draft", "refine", "sketch", "revise", "mend"]
     run: str
     turn: int
     model: str
@@ -334,6 +334,7 @@ class PartWritten(Strict):
     action: str
     part: str
     head: str
+    parts: tuple[str, ...] = ()  # that the reply gave: an abstract may bring the title with it
 
 
 class PartRejected(Strict):
@@ -354,6 +355,7 @@ class PaperBuilt(Strict):
     errors: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
+    faults: dict[str, tuple[str, ...]] = {}  # by part, what LaTeX found in the coder's text, with the line in the part
 
 
 class HumanEdited(Strict):
@@ -368,6 +370,7 @@ class HumanTook(Strict):
     type: Literal["human.took"] = "human.took"
     files: tuple[str, ...]
     head: str
+    parts: tuple[str, ...] = ()  # of the paper, whose text is now the person's
 
 
 class HumanStashed(Strict):
@@ -389,6 +392,13 @@ class HumanStopped(Strict):
     what: Literal["run", "study"]
 
 
+class HumanRewrote(Strict):
+    """`paper --rewrite`: the study has ended, and these steps of its paper are to be done anew."""
+
+    type: Literal["human.rewrote"] = "human.rewrote"
+    steps: tuple[tuple[str, str], ...]  # (action, part)
+
+
 Event = (
     StudyCreated | StudyOpened | StudyEnded | PlanFrozen | PlanDeviated | WorkspaceSettled
     | DataFetched | DataFailed | CallAsked | CallSent | CallFailed | CallReplied | BudgetReached
@@ -397,7 +407,7 @@ Event = (
     | RunLaunched | SmokePassed | RunEnded | RunAccepted | RunCompared | RunFailed | RunClosed
     | FiguresDrawn | ProbesMeasured | SideFailed
     | PartWritten | PartRejected | PaperBuilt
-    | HumanEdited | HumanTook | HumanStashed | HumanNoted | HumanStopped
+    | HumanEdited | HumanTook | HumanStashed | HumanNoted | HumanStopped | HumanRewrote
 )  # fmt: skip
 
 VERSION = 1

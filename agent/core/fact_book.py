@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from agent.core import cells
-from agent.core.comparison import Comparison, Difference, Estimate
+from agent.core.comparison import NO_EFFECT, Comparison, Difference, Estimate
 from agent.core.fact import NoSuchFact, nearest
 from agent.core.renewed import Source, first_file
 from agent.core.result import Result, identity
@@ -93,7 +93,7 @@ class Book:
         """A run's value, alone or beside another run's."""
         run, first = self.run(word)
         confirmed = None if first else self._confirmed(run, metric, beside)
-        found = confirmed or cells.measured(run.metrics, metric)
+        found = confirmed or self._alike(run, metric, beside) or cells.measured(run.metrics, metric)
         if found is None:
             raise NoSuchFact(f"{run.name} has no metric {shorten(metric, 80)}", nearest(metric, run.metrics))
         return Value(run, metric, found, confirmed is not None)
@@ -107,6 +107,16 @@ class Book:
             found = None if first else cells.confirmed(self.comparisons[other.name], metric)
             return found.reference if found else None
         return cells.measured(run.confirmation, metric) if self.reads_fresh(run) else None
+
+    def _alike(self, run: Run, metric: str, beside: str) -> Estimate | None:
+        """Beside a run or baseline that has the same values: of the seeds that both have, so that they differ by nothing."""
+        other = self.run(beside)[0] if beside else run
+        for one, reference in ((run, other), (other, run)):
+            said = self.comparisons[one.name]
+            found = said.of(metric) if said and said.reference == reference.name and said.stage == "screen" else None
+            if found and found.verdict == NO_EFFECT:
+                return found.run if one is run else found.reference
+        return None
 
     def reads_fresh(self, run: Run) -> bool:
         """Whether this is the baseline and, standing alone, is read on its fresh seeds."""

@@ -1,4 +1,4 @@
-r"""`\facttable{run_0,run_1}{core.mse,core.l0}`: runs as rows, metrics as columns, as Markdown and as a booktabs table.
+r"""`\facttable{run_0,run_1}{core.mse,core.l0}`: runs as rows, metrics as columns, as Markdown. In LaTeX: fact_tabular.
 
 What is bold claims something, so it needs a reason: the best value of a column, if it is a run whose verdict there is *better*
 or a baseline, and with it every value that cannot be told from it (Welch, 5 % two-sided; less than min_effect). If that is
@@ -17,7 +17,7 @@ from agent.core.compare import FEWEST
 from agent.core.comparison import BETTER, NOT_COMPARABLE, Estimate
 from agent.core.fact import NoSuchFact, nearest
 from agent.core.fact_book import FIRST, Book
-from agent.core.fact_text import latex_number, latex_text, plain_number
+from agent.core.fact_text import plain_number
 from agent.core.state import Run
 from agent.core.template import Metric
 from agent.core.welch import p_better
@@ -25,7 +25,6 @@ from agent.core.welch import p_better
 NOTE = "not comparable with the baseline"
 DAGGER = "†"
 _ARROWS = {"up": "↑", "down": "↓", "none": ""}
-_LATEX_ARROWS = {"↑": r" $\uparrow$", "↓": r" $\downarrow$", "": ""}
 _LEVEL = 0.025
 
 
@@ -68,14 +67,14 @@ def table(book: Book, runs: list[str], metrics: list[str]) -> Table:
         if metric not in known:
             raise NoSuchFact(f"none of these runs has a metric {metric}", nearest(metric, known))
     rows = [row for word in runs for row in _rows(book, word, runs, metrics)]
-    columns = [_column(metric, book.template.metric(metric)) for metric in metrics]
+    columns = [column(book, metric) for metric in metrics]
     for index, metric in enumerate(metrics):
         rows = _marked(book, rows, index, metric)
     return Table(tuple(columns), tuple(rows))
 
 
-def _column(name: str, metric: Metric) -> Column:
-    return Column(metric.label or name, _ARROWS[metric.direction])
+def column(book: Book, name: str) -> Column:
+    return Column(book.template.label(name), _ARROWS[book.template.metric(name).direction])
 
 
 def _rows(book: Book, word: str, runs: list[str], metrics: list[str]) -> list[Row]:
@@ -101,11 +100,11 @@ def _is_confirmed(book: Book, word: str) -> bool:
 def _row(book: Book, word: str, metrics: list[str], more: str, beside: str = "", fresh: bool = False) -> Row:
     """`fresh`: with nothing but its fresh seeds."""
     run, _ = book.run(word)
-    label = _label(book, run) + more
+    label = run_label(book, run) + more
     return Row(run, label, tuple(_cell(book, word, metric, beside, fresh) for metric in metrics), comparable(book, run))
 
 
-def _label(book: Book, run: Run) -> str:
+def run_label(book: Book, run: Run) -> str:
     told = book.template.baseline_of(run.name).removeprefix("baseline").strip() if run.baseline else ""
     return f"{run.name} ({told})" if told else run.name
 
@@ -175,42 +174,3 @@ def markdown(made: Table) -> str:
 
 def _markdown(cell: Cell) -> str:
     return f"**{cell.text}**" if cell.bold else cell.text
-
-
-def latex(made: Table) -> str:
-    body = [
-        _marked_label(row.label, row.comparable) + "".join(f" & {_latex(cell)}" for cell in row.cells)
-        for row in made.rows
-    ]
-    heads = map(_latex_head, made.columns)
-    width = len(made.columns) + 1
-    note = rf" \multicolumn{{{width}}}{{l}}{{\footnotesize \textsuperscript{{$\dagger$}} {made.note}}}\\"
-    return (
-        rf"\begin{{tabular}}{{l{'r' * len(made.columns)}}}\toprule {' & '.join(['run', *heads])}\\\midrule "
-        + "".join(f"{line}\\\\" for line in body)
-        + rf"\bottomrule{note if made.note else ''}\end{{tabular}}"
-    )
-
-
-def latex_head(book: Book, metric: str) -> str:
-    return _latex_head(_column(metric, book.template.metric(metric)))
-
-
-def latex_label(book: Book, word: str) -> str:
-    """Of the row with the value that the run has when it stands alone."""
-    run, _ = book.run(word)
-    fresh = ", fresh seeds" if book.reads_fresh(run) else ""
-    return _marked_label(_label(book, run) + fresh, comparable(book, run))
-
-
-def _latex_head(column: Column) -> str:
-    return f"{latex_text(column.label)}{_LATEX_ARROWS[column.arrow]}"
-
-
-def _marked_label(label: str, comparable: bool) -> str:
-    return latex_text(label) + ("" if comparable else r"\textsuperscript{$\dagger$}")
-
-
-def _latex(cell: Cell) -> str:
-    text = "--" if cell.text == cells.NONE else latex_number(cell.text)
-    return rf"\textbf{{{text}}}" if cell.bold else text

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from agent.core import cells, fact_table
+from agent.core import cells, fact_table, fact_tabular
 from agent.core.comparison import VERDICTS, WORSE
 from agent.core.fact import Fact, NoSuchFact, Problem, nearest
 from agent.core.fact_book import Book, Value
@@ -195,7 +195,7 @@ def _study(book: Book, name: str, key: str) -> Fact:
 
 def _table(book: Book, name: str, runs: str, metrics: str) -> Fact:
     made = fact_table.table(book, *([one.strip() for one in words.split(",")] for words in (runs, metrics)))
-    return Fact(name, "facttable", fact_table.markdown(made), fact_table.latex(made))
+    return Fact(name, "facttable", fact_table.markdown(made), fact_tabular.latex(made))
 
 
 def _literal(book: Book, name: str, number: str, why: str) -> Fact:

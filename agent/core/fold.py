@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from agent.core import events as e
-from agent.core import fold_calls, fold_sides
+from agent.core import fold_calls, fold_paper, fold_sides
 from agent.core.layout import run_of_notes
 from agent.core.plan import AMENDABLE
 from agent.core.prefetch import Failure
 from agent.core.state import FRESH, GOES_ON, SIDES, Attempt, Call, Run, State, put
+from agent.core.text import listed
 from agent.core.triage import AGAIN, HELD, STOPPED
 
 
@@ -58,7 +59,8 @@ def _opened(state: State, event: e.StudyOpened, at: float) -> State:
 
 
 def _ended(state: State, event: e.StudyEnded, at: float) -> State:
-    return replace(state, ended=event.reason)
+    rewriting = state.rewriting if state.unaffordable else ""  # it goes on when there is money again
+    return replace(state, ended=event.reason, rewriting=rewriting)
 
 
 def _plan_frozen(state: State, event: e.PlanFrozen, at: float) -> State:
@@ -261,25 +263,12 @@ def _run_over(state: State) -> State:
     return replace(state, stopping="") if state.stopping == "run" else state
 
 
-def _part_written(state: State, event: e.PartWritten, at: float) -> State:
-    state = fold_calls.read(state, event.call)
-    return replace(state, written=state.written | {(event.action, event.part)}, part_problems=(), unbuilt=True)
-
-
-def _part_rejected(state: State, event: e.PartRejected, at: float) -> State:
-    return replace(fold_calls.read(state, event.call), part_problems=event.problems)
-
-
-def _built(state: State, event: e.PaperBuilt, at: float) -> State:
-    return replace(state, built=event, unbuilt=False, builds=event.attempt)
-
-
 def _human_edited(state: State, event: e.HumanEdited, at: float) -> State:
     return replace(state, edited=event)
 
 
 def _human_took(state: State, event: e.HumanTook, at: float) -> State:
-    state = _note_files(replace(state, edited=None), event.files)
+    state = _note_files(fold_paper.by_hand(replace(state, edited=None), event.parts), event.files)
     return _intervened(state, at, f"took over a person's edit of {', '.join(event.files)}")
 
 
@@ -297,6 +286,11 @@ def _human_stopped(state: State, event: e.HumanStopped, at: float) -> State:
         state = replace(state, stopping=event.what)
     state = replace(state, slips=state.slips | {event.slip})
     return _intervened(state, at, f"stopped the {event.what}")
+
+
+def _human_rewrote(state: State, event: e.HumanRewrote, at: float) -> State:
+    parts = listed(dict.fromkeys(part for _, part in event.steps))
+    return _intervened(fold_paper.anew(state, event.steps), at, f"asked for parts of the paper anew: {parts}")
 
 
 def _intervened(state: State, at: float, what: str) -> State:
@@ -321,7 +315,7 @@ _HANDLERS: dict[type, Callable[[State, Any, float], State]] = {
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _run_ended,
     e.RunAccepted: _accepted, e.RunCompared: _compared, e.RunFailed: _failed, e.RunClosed: _closed,
     e.FiguresDrawn: fold_sides.drawn, e.ProbesMeasured: fold_sides.probed, e.SideFailed: fold_sides.failed,
-    e.PartWritten: _part_written, e.PartRejected: _part_rejected, e.PaperBuilt: _built,
+    e.PartWritten: fold_paper.written, e.PartRejected: fold_paper.rejected, e.PaperBuilt: fold_paper.built,
     e.HumanEdited: _human_edited, e.HumanTook: _human_took, e.HumanStashed: _human_stashed,
-    e.HumanNoted: _human_noted, e.HumanStopped: _human_stopped,
+    e.HumanNoted: _human_noted, e.HumanStopped: _human_stopped, e.HumanRewrote: _human_rewrote,
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.core import events as e
+from agent.core import fold_paper
 from agent.core.layout import DEFAULT, is_default_figure
 from agent.core.state import SIDES, State, put
 
@@ -27,6 +28,7 @@ def drawn(state: State, event: e.FiguresDrawn, at: float) -> State:
 
 def results(state: State, *runs: str) -> State:
     """Of these runs something is new: what was drawn of them before does not show it."""
+    state = fold_paper.outdated(state)
     stale = runs and (state.labels is None or not set(runs).isdisjoint(state.labels))
     return replace(state, due=state.due | {"default"} | ({"plot"} if stale else set()), undrawn=0)
 

@@ -52,6 +52,9 @@ class Paper:
     faults: tuple[Fault, ...]
     title: tuple[int, int] = (0, 0)
     lines: tuple[int, ...] = ()
+    groups: tuple[tuple[int, int], ...] = ()  # from { to behind }, of those that are read and not an argument left out
+    maths: tuple[tuple[int, int], ...] = ()  # from what opens it to behind what closes it
+    body: int = -1  # behind \\begin{document}
 
     def line(self, at: int) -> int:
         return bisect_right(self.lines, at)

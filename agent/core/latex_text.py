@@ -37,6 +37,8 @@ class _Reader:
         default_factory=list
     )  # where a brace was opened, and how many environments were
     math: tuple[str, int] | None = None  # what closes it, and where it was opened
+    braces: list[tuple[int, int]] = field(default_factory=list)
+    maths: list[tuple[int, int]] = field(default_factory=list)
     body: int = -1
     title: tuple[int, int] = (0, 0)
 
@@ -65,6 +67,9 @@ class _Reader:
             tuple(sorted((f for f in self.faults if f.at >= start or f.kind == "brace"), key=lambda f: f.at)),
             self.title,
             (0, *(m.end() for m in re.finditer("\n", self.source))),
+            tuple(self.braces),
+            tuple(self.maths),
+            self.body,
         )
 
     # ---- one piece at a time
@@ -112,10 +117,15 @@ class _Reader:
     def dollar(self) -> None:
         mark = "$$" if self.source.startswith("$$", self.at) and (not self.math or self.math[0] == "$$") else "$"
         if self.math and self.math[0] in ("$", "$$"):
-            self.math = None
+            self.leave_math(self.at + len(mark))
         elif not self.math:
             self.math = (mark, self.at)
         self.at += len(mark)
+
+    def leave_math(self, end: int) -> None:
+        if self.math:
+            self.maths.append((self.math[1], end))
+            self.math = None
 
     def end_math(self) -> None:
         if self.math:
@@ -127,11 +137,11 @@ class _Reader:
                     "math", at, "math that is opened here is not closed in its paragraph", f"close it with {closing}"
                 )
             self.groups = [group for group in self.groups if group[0] < at]
-            self.math = None
+            self.leave_math(self.at)
 
     def close_group(self) -> None:
         if self.groups:
-            self.groups.pop()
+            self.braces.append((self.groups.pop()[0], self.at + 1))
         else:
             self.fault("brace", self.at, "a } that closes nothing", "take it away, or open it with {")
         self.at += 1
@@ -141,6 +151,7 @@ class _Reader:
         for at, inside in self.groups:
             if inside > depth or depth == 0:
                 self.fault("brace", at, "a { that is never closed", "close it with }")
+                self.braces.append((at, len(self.source)))
         self.groups = [group for group in self.groups if depth and group[1] <= depth]
 
     def fault(self, kind: str, at: int, what: str, fix: str) -> None:
@@ -159,7 +170,8 @@ class _Reader:
         elif name in ("(", "["):
             self.math, self.at = ("\\)" if name == "(" else "\\]", start), found.end()
         elif name in (")", "]"):
-            self.math, self.at = None, found.end()
+            self.leave_math(found.end())
+            self.at = found.end()
         elif name in names.SHOWN:
             self.show(names.SHOWN[name], found.end() - start)
             self.at = self.skip_length(self.at) if name == "\\" else self.at
@@ -222,7 +234,7 @@ class _Reader:
 
     def leave(self, name: str, start: int, after: int) -> None:
         if self.math and self.math[0] == f"\\end{{{name}}}":
-            self.math = None
+            self.leave_math(after)
         elif name not in names.ALIGNED:
             self.end_math()
         self.at = after

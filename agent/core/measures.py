@@ -214,6 +214,15 @@ def _same_values(one: Measure, other: Measure) -> bool:
     return sorted(one.values) == sorted(other.values)
 
 
+def shared(one: Measure, other: Measure) -> tuple[Measure, Measure]:
+    """Two that are identical, both on the seeds that both have: one that has more seeds has another mean."""
+    ours, theirs = one.by_seed, other.by_seed
+    common = sorted(ours.keys() & theirs.keys())
+    if not common or _same_values(one, other):
+        return one, other
+    return Measure.of([ours[seed] for seed in common], common), Measure.of([theirs[seed] for seed in common], common)
+
+
 def pooled(measures: Mapping[str, Measure], more: Mapping[str, Measure]) -> dict[str, Measure]:
     """All seeds together; a metric without values for each seed stays as it was."""
     together = {}

@@ -24,6 +24,8 @@ ABSTRACT = "abstract"  # with the title
 DRAFTED = (ABSTRACT, "introduction", "background", "method", "setup", "results", "conclusion")
 REVISED = (ABSTRACT, "related", "introduction", "background", "method", "setup", "results", "conclusion")
 TURNS = 3  # replies to one step; then what was there before stays
+MEND = "mend"  # what LaTeX found in a part, when the paper was built
+MENDINGS = 2  # replies for it, a part; then what cannot be typeset is left out
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ STEPS: tuple[Step, ...] = (
     Step("revise", "title"),
     *(Step("revise", part) for part in REVISED),
 )
-ACTIONS = tuple(dict.fromkeys(step.action for step in STEPS))
+ACTIONS = (*dict.fromkeys(step.action for step in STEPS), MEND)
 
 _HEADING = re.compile(r"^[ \t]*\\section\*?\{([^{}]*)\}[^\n]*\n?", re.MULTILINE)
 _LABEL = re.compile(r"[ \t]*\\label\{[^{}]*\}[ \t]*(?:%[^\n]*)?\n")
@@ -105,6 +107,15 @@ def with_part(tex: str, part: str, text: str) -> str:
         raise ValueError(f"the paper has no {part}")
     new = text.strip() if part == "title" else f"\n{text.strip()}\n" if part == ABSTRACT else f"{text.strip()}\n"
     return tex[: span.start] + new + tex[span.end :]
+
+
+def place_of(tex: str, line: int) -> tuple[str, int] | None:
+    """The part on whose text this line lies, and its number there, from 1."""
+    for part in ("title", ABSTRACT, *WORDS):
+        span = part_span(tex, part)
+        if span and (first := first_line(tex, part)) <= line <= tex.count("\n", 0, span.end) + 1:
+            return part, line - first + 1
+    return None
 
 
 def first_line(tex: str, part: str) -> int:

@@ -304,8 +304,8 @@ class Place:
         )
 
 
-def numbered(lines: Sequence[str], start: int, stop: int) -> str:
-    shown = [f"{n + 1:5}| {lines[n][:COLUMNS_SHOWN]}" for n in range(start, min(stop, start + LINES_SHOWN))]
+def numbered(lines: Sequence[str], start: int, stop: int, columns: int = COLUMNS_SHOWN) -> str:
+    shown = [f"{n + 1:5}| {lines[n][:columns]}" for n in range(start, min(stop, start + LINES_SHOWN))]
     return "\n".join([*shown, "     | (and so on)"] if stop - start > LINES_SHOWN else shown)
 
 

@@ -52,8 +52,9 @@ def decide(state: State, elapsed: float) -> Action:
 
 
 def time_left(state: State, elapsed: float) -> float | None:
+    """None: no limit. What a person asks for when a study has ended is done whenever they ask."""
     limit = state.settings.max_time
-    return None if limit is None else limit - elapsed
+    return None if limit is None or state.rewriting else limit - elapsed
 
 
 def out_of_time(state: State, elapsed: float) -> bool:
@@ -68,6 +69,8 @@ def experiment_over(state: State, elapsed: float) -> bool:
 
 
 def _time_for_writing(state: State, elapsed: float) -> bool:
+    if state.rewriting:
+        return True
     limit = state.settings.max_time
     return limit is not None and elapsed >= limit * (1 - WRITING_TIME)
 
@@ -79,6 +82,8 @@ def _idle(state: State) -> bool:
 
 
 def _reason(state: State, elapsed: float) -> str:
+    if state.rewriting:
+        return "cost" if state.unaffordable else state.rewriting
     if state.completed:
         return "completed"
     if _idle(state):
@@ -94,7 +99,7 @@ def _human_edit(state: State, elapsed: float) -> Action | None:
     files = ", ".join(state.edited.files)
     return Stop(
         5,
-        f"{files} changed by hand; your version is kept",
+        f"changed by hand: {files}; your version is kept",
         "Go on from it with `resume --take`, or put it aside with `resume --stash`.",
     )
 
@@ -299,16 +304,35 @@ def _notes(state: State, elapsed: float) -> Action | None:
 
 def _write(state: State, elapsed: float) -> Action | None:
     """The paper, part by part. A step that found no usable reply in its turns leaves what was there before."""
-    if not (state.settings.paper and state.good and state.affordable("writing")) or out_of_time(state, elapsed):
+    if not _writes(state, elapsed):
         return None
     drafted = {part for action, part in state.written if action == "draft"}
     for step in paper.STEPS:
-        if step.part not in state.parts or (step.action, step.part) in state.written:
+        if step.part not in state.parts or step.part in state.by_hand or (step.action, step.part) in state.written:
             continue
         turns = state.turns(step.action, step.part)
-        if turns < paper.TURNS and (step.action in ("draft", "sketch") or step.part in drafted or step.part == "title"):
-            return Ask(next_call(state, step.action), step.action, step.part, turns + 1)
+        first = step.action in ("draft", "sketch") or step.part == "title" or state.rewriting
+        if turns < paper.TURNS and (first or step.part in drafted):
+            return _ask_for_part(state, step.action, step.part)
     return None
+
+
+def _writes(state: State, elapsed: float) -> bool:
+    wanted = state.settings.paper and state.good and state.affordable("writing")
+    return bool(wanted) and not out_of_time(state, elapsed)
+
+
+def _mend(state: State, elapsed: float) -> Action | None:
+    """What was found when the paper was built goes back; what is still there after that is left out, visibly."""
+    for part in state.faults if _writes(state, elapsed) else ():
+        turns = state.turns(paper.MEND, part)
+        if part not in state.by_hand and turns < paper.MENDINGS:
+            return _ask_for_part(state, paper.MEND, part)
+    return None
+
+
+def _ask_for_part(state: State, action: str, part: str) -> Ask:
+    return Ask(next_call(state, action), action, part, state.next_turn(action, part))
 
 
 def _build(state: State, elapsed: float) -> Action | None:
@@ -334,5 +358,6 @@ RULES: tuple[Callable[[State, float], Action | None], ...] = (
     _draw,
     _notes,
     _write,
+    _mend,
     _build,
 )

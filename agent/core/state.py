@@ -20,6 +20,7 @@ class Call:
     model: str
     replied: bool = False  # the reply is stored
     read: bool = False  # and has been acted upon
+    old: bool = False  # what it was asked for is to be written anew
     tries: tuple[Try, ...] = ()
 
 
@@ -102,6 +103,9 @@ class State:
     parts: tuple[str, ...] = ()  # of the paper
     written: frozenset[tuple[str, str]] = frozenset()  # (action, part): steps of core.paper that are done
     part_problems: tuple[str, ...] = ()  # of the last part that was not taken
+    by_hand: frozenset[str] = frozenset()  # parts whose text is a person's: the coder is not asked for them
+    faults: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by part: found by LaTeX, not mended since
+    rewriting: str = ""  # how the study had ended before a person asked for the paper anew: no run is begun
     unbuilt: bool = False  # the paper has changed since it was built
     builds: int = 0
     built: e.PaperBuilt | None = None
@@ -179,7 +183,11 @@ class State:
 
     def turns(self, action: str, run: str) -> int:
         """How often this was asked for; a run that was given up unchanged may be asked for again under its number."""
-        return sum(c.action == action and c.run == run for c in self.calls.values())
+        return sum(c.action == action and c.run == run and not c.old for c in self.calls.values())
+
+    def next_turn(self, action: str, run: str) -> int:
+        """Never the same twice in a study, so that a recording of it can be played."""
+        return sum(c.action == action and c.run == run for c in self.calls.values()) + 1
 
     def elapsed(self, now: float) -> float:
         """Seconds of work: sessions only, not the nights between them."""

@@ -182,6 +182,14 @@ class Template(Strict):
         patterns = (name for name in self.metrics if "*" in name and fnmatch.fnmatchcase(identity, name))
         return self.metrics.get(identity) or self.metrics.get(next(patterns, "")) or Metric()
 
+    def label(self, identity: str) -> str:
+        """What people read: the metric's own label, or else "probes: temporal consistency" for probes.temporal_consistency."""
+        if identity in self.metrics and self.metrics[identity].label:
+            return self.metrics[identity].label
+        family, _, name = identity.partition(".")
+        parts = (self.metric(identity).label or family, name)
+        return ": ".join(re.sub(r"[._\s]+", " ", part).strip() for part in parts if part)
+
     def baseline_run(self, name: str) -> str:
         """run_0 for the first baseline, run_0_<name> for the others."""
         names = [b.name for b in self.baselines]

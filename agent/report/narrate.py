@@ -9,10 +9,11 @@ from typing import Any
 from agent.core import calls, digest, prefetch
 from agent.core import events as e
 from agent.core.comparison import BETTER, NO_EFFECT, NOT_COMPARABLE, Comparison
+from agent.core.effect import untold
 from agent.core.job import Outcome
 from agent.core.state import SIDES, State
 from agent.core.template import Template
-from agent.core.text import duration, plural, shorten
+from agent.core.text import duration, listed, plural, shorten
 
 _SIDES = {**SIDES, "default": "figures"}
 
@@ -156,7 +157,8 @@ def _compared(event: e.RunCompared, state: State, template: Template) -> Line:
     found = Comparison.from_json(event.comparison)
     tone = "good" if found.verdict == BETTER else "bad" if found.verdict in (NOT_COMPARABLE, NO_EFFECT) else "plain"
     said = f"{event.run}  {found.verdict or 'no verdict'}: {found.why}"
-    return tone, said + "".join(f"\n    warning: {w}" for w in event.warnings)
+    told = untold(event.run, event.warnings, found)
+    return tone, said + "".join(f"\n    warning: {w}" for w in told)
 
 
 def _failed(event: e.RunFailed, state: State, template: Template) -> Line:
@@ -179,6 +181,10 @@ def _took(event: e.HumanTook, state: State, template: Template) -> Line:
     return "plain", f"going on from your version of {', '.join(event.files)}  [{event.head[:8]}]"
 
 
+def _rewrote(event: e.HumanRewrote, state: State, template: Template) -> Line:
+    return "plain", f"paper  to be written anew: {listed(dict.fromkeys(part for _, part in event.steps), 9)}"
+
+
 def _stashed(event: e.HumanStashed, state: State, template: Template) -> Line:
     return "plain", f"your version of {', '.join(event.files)} is put aside  [{event.saved[:8]}]"
 
@@ -198,4 +204,5 @@ _TELLERS: dict[type, Callable[[Any, State, Template], Line | None]] = {
     e.RunLaunched: _launched, e.SmokePassed: _smoke_passed, e.RunEnded: _ended,
     e.RunAccepted: _accepted, e.RunCompared: _compared, e.RunFailed: _failed, e.RunClosed: _closed, e.HumanNoted: _noted,
     e.HumanStopped: _stopped, e.HumanTook: _took, e.HumanStashed: _stashed, e.PlanDeviated: _deviated,
+    e.HumanRewrote: _rewrote,
 }  # fmt: skip

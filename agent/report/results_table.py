@@ -43,12 +43,12 @@ def _cells(run: Run, metric: str, state: State, template: Template, primary: str
     found = compared.of(metric) if compared else None
     beside = cells.beside(run, state.reference, metric) if state.reference and not run.baseline else None
     told = "" if run.baseline or cells.verdict(run, metric) == cells.NONE else cells.verdict(run, metric)
-    difference = value.mean - beside.mean if value and beside else ""
+    difference = cells.change(run, state.reference, metric) if state.reference and beside else None
     numbers = (value.mean, value.stderr, value.n) if value else (None, None, None)
     tested = (found.low, found.high, found.p) if found else (None, None, None)
     return (
         metric, about.direction, "primary" if metric == primary else about.role, *map(_shown, numbers),
-        beside.mean if beside else "", difference, *map(_shown, tested), told, compared.stage if compared else "",
+        beside.mean if beside else "", *map(_shown, (difference, *tested)), told, compared.stage if compared else "",
     )  # fmt: skip
 
 

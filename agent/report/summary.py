@@ -6,10 +6,10 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from agent.core import digest, ledger
+from agent.core import digest, effect, ledger
 from agent.core import events as e
 from agent.core.calls import KINDS
-from agent.core.comparison import BETTER
+from agent.core.comparison import BETTER, NO_EFFECT, Comparison
 from agent.core.layout import notes_file
 from agent.core.state import Run, State
 from agent.core.template import Template
@@ -96,16 +96,22 @@ def facts(state: State, template: Template, now: float | None = None) -> list[tu
         )
     if state.requests:
         rows.append(("The coder asks", "; ".join(shorten(one.text, 120) for one in state.requests[-3:])))
-    if doubts := [f"{r.name}: {w}" for r in state.good for w in r.warnings]:
+    if doubts := [f"{r.name}: {w}" for r in state.good for w in _warnings(r)]:
         more = f" (and {len(doubts) - 3} more)" if len(doubts) > 3 else ""
         rows.append(("Warnings", "; ".join(shorten(d, 160) for d in doubts[-3:]) + more))
     if state.deviations:
         rows.append(("Plan", "; ".join(map(_deviation, state.deviations[-3:]))))
     if verdicts := _verdicts(state):
         rows.append(("Verdicts", verdicts))
+    if alike := [f"{r.name}: {found.why}" for r in state.good if (found := digest.comparison(r)) and _is_alike(found)]:
+        rows.append(("No effect", "; ".join(alike[-3:]) + (f" (and {len(alike) - 3} more)" if len(alike) > 3 else "")))
     if state.plan and "trust" in state.plan:
         rows.append(("Trust", f"{state.plan['trust']}: {state.plan['trust_why']}"))
     return rows
+
+
+def _is_alike(found: Comparison) -> bool:
+    return found.verdict == NO_EFFECT and bool(found.same)
 
 
 def _paper(built: e.PaperBuilt) -> str:
@@ -175,7 +181,7 @@ def _best(run: Run, reference: Run, primary: str, template: Template) -> str:
 
 
 def verdict(run: Run) -> str:
-    return "–" if run.baseline else digest.verdict(run)
+    return "–" if run.baseline else digest.outcome(run)
 
 
 def run_table(state: State, template: Template, width: int) -> str:
@@ -241,8 +247,12 @@ def _notes_of(run: Run, state: State, template: Template, texts: Mapping[str, st
     head = f"## {run.name}: {what}"
     if run.status == "closed":
         return f"{head}\n\nClosed without a result: {run.closed}" + _own(run, texts)
-    warnings = "".join(f"\nWarning: {w}" for w in run.warnings)
-    return f"{head}\n\n{digest.latest(state, template, run)}{warnings}" + _own(run, texts)
+    warnings = "".join(f"\nWarning: {w}" for w in _warnings(run))
+    return f"{head}\n\n{digest.latest(state, template, run, warned=False)}{warnings}" + _own(run, texts)
+
+
+def _warnings(run: Run) -> tuple[str, ...]:
+    return effect.untold(run.name, run.warnings, digest.comparison(run))
 
 
 def _own(run: Run, texts: Mapping[str, str]) -> str:

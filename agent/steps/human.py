@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 
 from agent.core import events as e
+from agent.core import paper
 from agent.core.actions import Settle
 from agent.core.errors import InputProblem
 from agent.core.redact import without
 from agent.core.text import printable
 from agent.steps.desk import Desk
+from agent.steps.papers import paper_at
 from agent.store import catalog
 from agent.store.workspace import Drift
 
@@ -52,12 +54,18 @@ def answer(desk: Desk, take: bool, stash: bool) -> Iterator[e.Event]:
     elif take:
         message = f"By hand: {', '.join(drift.files)}"
         head = desk.workspace.commit(state.head, drift.changes, message, desk.now(), desk.workspace.identity())
-        yield e.HumanTook(files=drift.files, head=head)
+        yield e.HumanTook(files=drift.files, head=head, parts=_parts(desk, head))
         desk.idea, desk.template = catalog.read_study(desk.workspace, head, state.name)
     elif stash:
         saved = _keep(desk, drift)
         desk.workspace.restore(state.head, drift.changes, desk.layout.own / "stashed" / saved[:12])
         yield e.HumanStashed(files=drift.files, saved=saved)
+
+
+def _parts(desk: Desk, head: str) -> tuple[str, ...]:
+    """Parts of the paper that say something else there than before."""
+    before, now = (paper.parts(paper_at(desk, at)) for at in (desk.state.head, head))
+    return tuple(part for part, text in now.items() if before.get(part) != text)
 
 
 def _edited(desk: Desk, drift: Drift) -> e.HumanEdited:

@@ -44,6 +44,11 @@ def kept_texts(desk: Desk, state: State, changed: Mapping[str, str] | None = Non
     return made
 
 
+def paper_at(desk: Desk, head: str) -> str:
+    """The text of the paper in a commit; none: the study has none."""
+    return desk.workspace.read(head, [PAPER]).get(PAPER, b"").decode("utf-8", "replace")
+
+
 def known_facts(desk: Desk, state: State) -> Facts:
     """From the results files as committed, or, of a run that is just being accepted, as they lie in the study."""
 

@@ -14,8 +14,8 @@ from agent.core.text import shorten
 from agent.steps import build, side
 from agent.steps.desk import Desk
 from agent.steps.jobs import clear, outcome_of
-from agent.steps.papers import kept_texts, known_facts, made_for
-from agent.steps.write import known, text_of_paper
+from agent.steps.papers import kept_texts, known_facts, made_for, paper_at
+from agent.steps.write import faults, known
 from agent.store.sweep import sweep
 
 _MOST, _LONGEST = 50, 300
@@ -25,7 +25,8 @@ def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
     attempt = desk.layout.attempt("paper", action.attempt).resolve()
     clear(desk.runner, attempt, desk.pulse)  # what a killed session has begun
     here = side.Side(attempt, desk.interpreter, tuple(desk.machine.get("folders", ())), desk.state.settings.sandbox)
-    made = made_for(desk.state, desk.template, known_facts(desk, desk.state), text_of_paper(desk), desk.machine)
+    tex = paper_at(desk, desk.state.head)
+    made = made_for(desk.state, desk.template, known_facts(desk, desk.state), tex, desk.machine)
 
     def run(folder: Path, job: Job) -> Outcome:
         outcome = outcome_of(desk, folder, "paper", lambda: job)
@@ -40,7 +41,8 @@ def perform(desk: Desk, action: Build) -> Iterator[e.Event]:
 
     def event(head: str) -> e.PaperBuilt:
         return e.PaperBuilt(attempt=action.attempt, head=head, pages=len(built.pages), errors=errors,
-                            left_out=tuple(shorten(str(part), _LONGEST) for part in built.left_out), lacking=built.lacking)  # fmt: skip
+                            left_out=tuple(shorten(str(part), _LONGEST) for part in built.left_out), lacking=built.lacking,
+                            faults=faults(desk, tex, built.problems))  # fmt: skip
 
     texts = kept_texts(desk, desk.foresee(event(desk.state.head)))
     known_texts = desk.workspace.read(desk.state.head, texts)

@@ -3,9 +3,13 @@
 A part is taken only when a program finds nothing in it that must not be in a delivered paper: numbers that are typed,
 facts, figures and citations that do not exist, claims beyond the verdict, placeholders, what LaTeX cannot read. After
 core.paper.TURNS replies what was there before stays: a draft that never came leaves its placeholder, in red.
+What only LaTeX can find is asked for when the paper was built (`faults`), of parts that the coder has written; a person's
+text is left as it is.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from agent.core import events as e
 from agent.core import paper
@@ -18,10 +22,11 @@ from agent.core.text import shorten
 from agent.llm.prompts import render
 from agent.steps import build
 from agent.steps.desk import Desk
-from agent.steps.papers import PAPER, kept_texts, known_facts
+from agent.steps.papers import PAPER, kept_texts, known_facts, paper_at
 from agent.writing import figures, prompts
 from agent.writing.audit import audit
 from agent.writing.known import Known
+from agent.writing.problem import Problem
 
 _BEFORE = {  # what a part has to fit to, when it is drafted or refined
     paper.ABSTRACT: (),
@@ -37,17 +42,21 @@ _MOST_PROBLEMS = 15
 
 
 def compose(desk: Desk, action: Ask) -> Prompt:
-    part, parts = action.run, paper.parts(text_of_paper(desk))
+    part, parts = action.run, paper.parts(paper_at(desk, desk.state.head))
     asked = {"part": prompts.NAMES[part], "purpose": prompts.PURPOSE[part]}
-    asked["problems"] = prompts.problems(desk.state.part_problems if action.turn > 1 else ())
-    if action.action == "revise":
+    asked["problems"] = prompts.problems(desk.state.part_problems if desk.state.turns(action.action, part) else ())
+    if action.action == paper.MEND:
+        found = "\n".join(f"- {one}" for one in desk.state.faults.get(part, ()))
+        request = render("mend", part=asked["part"], found=found, now=parts.get(part, ""), problems=asked["problems"])
+    elif action.action == "revise":
         request = render("revise", paper=prompts.whole(parts), **asked)
     elif action.action == "refine":
         before = prompts.so_far(parts, part, _BEFORE[part])
         request = render("refine", before=before, now=parts.get(part, ""), **asked)
     else:
         request = render(action.action, before=prompts.so_far(parts, part, _BEFORE[part]), **asked)
-    return Prompt(action.call, action.action, part, action.turn, _stable(desk), (), request.strip())
+    hints = "".join(f"\n\nA person who watches this study says: {hint.text}" for hint in desk.state.hints)
+    return Prompt(action.call, action.action, part, action.turn, _stable(desk), (), request.strip() + hints)
 
 
 def _stable(desk: Desk) -> str:
@@ -74,7 +83,7 @@ def read(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
     told = cut or paper.told(text, call.run)
     if isinstance(told, str):
         return _rejected(call, [told])
-    before = text_of_paper(desk)
+    before = paper_at(desk, desk.state.head)
     after = before
     for part, written in told.items():
         after = paper.with_part(after, part, written)
@@ -82,7 +91,7 @@ def read(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
         return _rejected(call, found)
 
     def event(head: str) -> e.PartWritten:
-        return e.PartWritten(call=call.name, action=call.action, part=call.run, head=head)
+        return e.PartWritten(call=call.name, action=call.action, part=call.run, head=head, parts=tuple(told))
 
     foreseen = desk.foresee(event(desk.state.head))
     texts = {**kept_texts(desk, foreseen), PAPER: after}
@@ -117,16 +126,31 @@ def wrong(desk: Desk, tex: str, parts: tuple[str, ...], about: Known) -> list[st
     return list(dict.fromkeys(found))
 
 
+def faults(desk: Desk, tex: str, problems: Iterable[Problem]) -> dict[str, tuple[str, ...]]:
+    """By part, what is to be mended in the coder's own text: errors, and what sticks out into the margin."""
+    state, lines = desk.state, tex.split("\n")
+    written = {part for _, part in state.written} - state.by_hand
+    found: dict[str, list[str]] = {}
+    for problem in problems:
+        place = paper.place_of(tex, problem.line) if problem.file == build.MAIN else None
+        if (
+            place
+            and place[0] in written
+            and problem.kind != "placeholder"
+            and (problem.error or problem.kind == "layout")
+        ):
+            line = shorten(lines[problem.line - 1].strip(), 80)
+            said = f"line {place[1]} (`{line}`): {problem.what}" + (f"; {problem.fix}" if problem.fix else "")
+            found.setdefault(place[0], []).append(said)
+    return {part: tuple(said[:_MOST_PROBLEMS]) for part, said in found.items()}
+
+
 def _unknown_facts(desk: Desk, tex: str) -> list[tuple[int, str]]:
     facts = known_facts(desk, desk.state)
     answers = [(reference, facts.resolve(reference)) for reference in references(tex, latex=True)]
     return [
         (reference.line, f"{reference.written}: {fact.said}") for reference, fact in answers if isinstance(fact, NoFact)
     ]
-
-
-def text_of_paper(desk: Desk) -> str:
-    return desk.workspace.read(desk.state.head, [PAPER]).get(PAPER, b"").decode("utf-8", "replace")
 
 
 def known(desk: Desk) -> Known:

@@ -66,7 +66,7 @@ def _runs(state: State, template: Template) -> str:
     primary = (state.plan or {}).get("primary", "")
     rows = [_run(run, template, primary) for run in state.runs.values() if run.status in ("good", "closed")]
     head = ["run", "what it is or tried", latex_text(primary), "verdict", "attempts"]
-    return "\\subsection{All runs}\n" + _table(head, ("", "0.36", "", "0.16", ""), rows)
+    return "\\subsection{All runs}\n" + _table(head, ("", "0.32", "", "0.16", ""), rows)
 
 
 def _run(run: Run, template: Template, primary: str) -> list[str]:
@@ -120,7 +120,7 @@ def _ground(state: State, machine: Mapping[str, Any]) -> str:
         "processors": machine.get("processors"), "GPUs": ", ".join(machine.get("gpus") or ()) or "none",
     }  # fmt: skip
     ground = "; ".join(f"{key} {value}" for key, value in told.items() if value)
-    models = sorted({call.model for call in state.calls.values()})
+    models = sorted({_named(call.model) for call in state.calls.values()})
     people = [what for _, what in state.interventions]
     trust = (state.plan or {}).get("trust_why", "")
     lines = [
@@ -131,6 +131,12 @@ def _ground(state: State, machine: Mapping[str, Any]) -> str:
         f"Acts of people: {latex_text('; '.join(shorten(what, 160) for what in people)) or 'none'}.",
     ]
     return "\n\n".join(lines)
+
+
+def _named(model: str) -> str:
+    """Of a recording or a folder its name: where it lies on somebody's machine is nobody's business."""
+    kind, colon, rest = model.partition(":")
+    return f"{kind}:{rest.rpartition('/')[2]}" if colon and kind in ("replay", "manual", "cmd") else model
 
 
 def _facts(facts: Facts, tex: str) -> str:

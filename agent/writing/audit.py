@@ -40,7 +40,7 @@ def audit(tex: str, known: Known, file: str = "paper.tex") -> tuple[Problem, ...
     found += [(fault.at, fault.kind, fault.what, fault.fix) for fault in paper.faults]
     found += [(c.at, "claim", f'"{c.word}", but {c.why}', c.fix) for c in claims.claims(paper, known)]
     found += list(_numbers(paper, known))
-    return tuple(Problem(kind, file, paper.line(at), what, fix) for at, kind, what, fix in sorted(found))
+    return tuple(Problem(kind, file, paper.line(at), what, fix, at) for at, kind, what, fix in sorted(found))
 
 
 def _numbers(paper: Paper, known: Known) -> Iterator[tuple[int, str, str, str]]:

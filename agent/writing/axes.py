@@ -37,7 +37,7 @@ class Axis:
 
 def axis(identity: str, template: Template, spans: Sequence[Span]) -> Axis:
     metric = template.metric(identity)
-    label, unit = split_unit(metric.label or identity)
+    label, unit = split_unit(template.label(identity))
     must = [s for s in spans if s[2] != OTHER] or list(spans)
     others = [s for s in spans if s[2] == OTHER]
     near = _without_far_worse(must, metric.direction)
@@ -61,12 +61,14 @@ def _without_far_worse(spans: Sequence[Span], direction: str) -> list[Span]:
     worst_last = sorted(spans, key=lambda s: s[1] if direction == "down" else -s[0])
     if direction == "none":
         return worst_last
-    for _ in range(sum(s[2] == RUN for s in spans) // _MANY):
-        rest = worst_last[:-1]
-        if worst_last[-1][2] == KEPT or not rest or _length(*_ends(worst_last)) < _ALONE * _length(*_ends(rest)):
+    near = worst_last
+    for count in range(1, sum(s[2] == RUN for s in spans) // _MANY + 1):  # several together may be far from all others
+        rest = worst_last[:-count]
+        if worst_last[-count][2] == KEPT or not rest:
             break
-        worst_last = rest
-    return worst_last
+        if _length(*_ends(near)) >= _ALONE * _length(*_ends(rest)):
+            near = rest
+    return near
 
 
 def _is_wide(spans: Sequence[Span]) -> bool:

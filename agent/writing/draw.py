@@ -1,16 +1,18 @@
-"""figures.json → default_*.png and default_*.pdf beside it. A program of its own: it imports nothing of the tool.
+"""figures.json → default_*.png and default_*.pdf beside it. A program of its own, in one file: it imports nothing of the tool.
 
 `python draw.py` in a folder with that file; a job (steps.figures) runs it in the sandbox. What to draw is decided in
 agent.writing.figures; here is only how it looks. The same data gives the same bytes: no times, no versions in the files.
 
 Marks differ in shape, not in colour alone, and the colours are Okabe and Ito's, which colour-blind people tell apart.
-Filled is what was measured again on fresh seeds.
+Filled is what was measured again on fresh seeds. Names of marks and numbers of arrows are placed when all else is.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,13 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.transforms import offset_copy
 
 DOCUMENT = "figures.json"
 GREY, BAND, INK = "#5f5f5f", "#e4e4e4", "#222222"
@@ -49,6 +53,7 @@ STYLE = {
 }  # fmt: skip
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 SIZE = 26.0  # of a mark, in square points
+Box = tuple[float, float, float, float]  # left, low, right, high: in points
 
 
 def main() -> None:
@@ -72,6 +77,7 @@ def rows(one: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(one["width"], 0.45 + down * (0.62 + 0.17 * len(names))), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False)
     height = {row["run"]: -place for place, row in enumerate(names)}
+    told: list[Beyond] = []
     for place, axes in enumerate(grid.flat):
         if place >= len(panels):
             axes.set_axis_off()
@@ -81,7 +87,7 @@ def rows(one: dict[str, Any]) -> Figure:
         axes.set_ylim(-len(names) + 0.4, 0.6)
         reference(axes, panel, axes.axvline, axes.axvspan)
         for point in panel["points"]:
-            put(axes, point, {"x": (point["y"], point["y_stderr"]), "y": (height[point["run"]], None)})
+            put(axes, point, {"x": (point["y"], point["y_stderr"]), "y": (height[point["run"]], None)}, told)
         first = place % across == 0
         axes.set_yticks(
             [-i for i in range(len(names))], [plain(row["label"]) for row in names] if first else [""] * len(names)
@@ -91,6 +97,7 @@ def rows(one: dict[str, Any]) -> Figure:
         axes.grid(axis="y", color="#eeeeee", linewidth=0.6, zorder=0)
         axes.set_axisbelow(True)
     legend(figure, one)
+    write_numbers(figure, told)
     return figure
 
 
@@ -104,10 +111,12 @@ def runs(one: dict[str, Any]) -> Figure:
     number = {row["run"]: row["number"] for row in one["rows"] if not row["baseline"]}
     first, last = min(number.values()), max(number.values())
     margin = max(0.6, 0.03 * (last - first))
+    told: list[Beyond] = []
     axes.set_xlim(first - margin, last + margin)
     for point in panel["points"]:
         if point["run"] in number:
-            put(axes, point, {"x": (number[point["run"]], None), "y": (point["y"], point["y_stderr"])})
+            where = {"x": (number[point["run"]], None), "y": (point["y"], point["y_stderr"])}
+            put(axes, point, where, told)
     failed = [row["number"] for row in one["rows"] if row["failed"]]
     ground = axes.get_xaxis_transform()
     axes.scatter(
@@ -116,6 +125,7 @@ def runs(one: dict[str, Any]) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=11, steps=[1, 2, 5, 10], integer=True))
     axes.set_xlabel("run")
     legend(figure, one, (cross(),) if failed else ())
+    write_numbers(figure, told)
     return figure
 
 
@@ -123,6 +133,7 @@ def plane(one: dict[str, Any]) -> Figure:
     """The primary metric against a constraint; each mark has the name of its run."""
     panels = one["panels"]
     figure = Figure(figsize=(one["width"], 2.7), layout="constrained")
+    placed = []
     names = {row["run"]: short_name(row) for row in one["rows"]}
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False).flat, panels, strict=True):
         of_axis(axes, "y", panel["y"], ticks=5)
@@ -132,10 +143,13 @@ def plane(one: dict[str, Any]) -> Figure:
         places = {}
         for point in panel["points"]:
             where = {"x": (point["x"], point["x_stderr"]), "y": (point["y"], point["y_stderr"])}
-            name = names[point["run"]] + (f" ({point['mean']})" if beyond(axes.get_ylim(), point["y"]) else "")
-            places[name] = put(axes, point, where, tell=False)
-        write_names(axes, places)
+            name = names[point["run"]] + (f" ({signed(point)})" if beyond(axes.get_ylim(), point["y"]) else "")
+            places[name] = put(axes, point, where)
+        placed.append((axes, places))
     legend(figure, one)
+    figure.draw_without_rendering()  # only now it is known where things are
+    for axes, places in placed:
+        write_names(axes, places)
     return figure
 
 
@@ -144,20 +158,22 @@ def short_name(row: dict[str, Any]) -> str:
 
 
 def write_names(axes: Axes, places: dict[str, tuple[float, float]]) -> None:
-    """Each name beside its mark, on the side where it covers the least of marks and other names."""
+    """Each name beside its mark, where it covers the least of marks and other names; further away if it must be."""
     at = {name: axes.transData.transform(place) * 72 / axes.figure.dpi for name, place in places.items()}
-    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in at.values()]
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in at.values()] + lines(axes, 0.2)
     for name, (x, y) in at.items():
-        width = 4.0 * len(name)
+        width = 3.7 * len(name)
         boxes = [(x + dx, y + dy, x + dx + width, y + dy + 6) for dx, dy in
-                 ((5, 2), (5, -8), (-5 - width, 2), (-5 - width, -8), (-width / 2, 6), (-width / 2, -12))]  # fmt: skip
-        best = min(boxes, key=lambda box: sum(common(box, other) for other in taken))
+                 ((5, 2), (5, -8), (-5 - width, 2), (-5 - width, -8), (-width / 2, 6), (-width / 2, -12),
+                  (4, -16), (-4 - width, -16))]  # fmt: skip
+        costs = [sum(common(box, other) for other in taken) + 12 * (place > 5) for place, box in enumerate(boxes)]
+        best = boxes[costs.index(min(costs))]
         taken.append(best)
         axes.annotate(plain(name), places[name], (best[0] - x, best[1] - y), textcoords="offset points", fontsize=6,
                       color=INK, zorder=6, annotation_clip=False)  # fmt: skip
 
 
-def common(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+def common(one: Box, other: Box) -> float:
     """How much of two boxes is the same."""
     wide = min(one[2], other[2]) - max(one[0], other[0])
     high = min(one[3], other[3]) - max(one[1], other[1])
@@ -219,13 +235,19 @@ def reference(axes: Axes, panel: dict[str, Any], line: Any, span: Any) -> None:
         line(mean, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
 
 
-def put(axes: Axes, point: dict[str, Any], where: dict[str, Any], tell: bool = True) -> tuple[float, float]:
-    """One mark with its error bars; what lies beyond an axis becomes an arrow at its end, with the number."""
+def put(
+    axes: Axes, point: dict[str, Any], where: dict[str, Any], told: list[Beyond] | None = None
+) -> tuple[float, float]:
+    """One mark with its error bars. What lies beyond an axis becomes an arrow at its end; its number is still to be written."""
     (x, x_stderr), (y, y_stderr) = where["x"], where["y"]
     shape, colour, _ = MARKS.get(point["mark"], MARKS[""])
-    horizontal, vertical = beyond(axes.get_xlim(), x), beyond(axes.get_ylim(), y)
-    if horizontal or vertical:
-        return arrow(axes, point["mean"] if tell else "", (x, y), horizontal, vertical, colour)
+    right, up = beyond(axes.get_xlim(), x), beyond(axes.get_ylim(), y)
+    if right or up:
+        found = Beyond(axes, signed(point), ends(axes, (x, y), right, up), right, up, colour)
+        arrow(found)
+        if told is not None:
+            told.append(found)
+        return found.at
     axes.errorbar(x, y, yerr=y_stderr, xerr=x_stderr, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2, zorder=3)
     face = "white" if not filled(point) else colour
     hatch = "////////" if point["mark"] == HATCHED else None
@@ -242,16 +264,93 @@ def beyond(limits: tuple[float, float], value: float) -> int:
     return int(value > limits[1]) - int(value < limits[0])
 
 
-def arrow(axes: Axes, said: str, at: tuple[float, float], right: int, up: int, colour: str) -> tuple[float, float]:
-    (left, end), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    x = at[0] if not right else (end if right > 0 else left)
-    y = at[1] if not up else (top if up > 0 else bottom)
-    shape = {(1, 0): ">", (-1, 0): "<", (0, 1): "^", (0, -1): "v"}.get((right, up), "D")
-    axes.scatter(x, y, s=SIZE * 0.7, marker=shape, color=colour, clip_on=False, zorder=4)
-    inwards = (-6 * right, 0) if right else (0, -9 * up)
-    axes.annotate(plain(said), (x, y), inwards, textcoords="offset points", fontsize=6, color=colour,
-                  ha={1: "right", -1: "left"}.get(right, "center"), va="center", zorder=5)  # fmt: skip
-    return x, y
+def signed(point: dict[str, Any]) -> str:
+    return str(point["mean"]).replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """An arrow, and the number that is told beside it."""
+
+    axes: Axes
+    said: str
+    at: tuple[float, float]
+    right: int
+    up: int
+    colour: str
+
+
+def ends(axes: Axes, at: tuple[float, float], right: int, up: int) -> tuple[float, float]:
+    """Where the axes end in these directions."""
+    x, y = axes.get_xlim()[right > 0], axes.get_ylim()[up > 0]
+    return x if right else at[0], y if up else at[1]
+
+
+def arrow(one: Beyond) -> None:
+    shape = {(1, 0): ">", (-1, 0): "<", (0, 1): "^", (0, -1): "v"}.get((one.right, one.up), "D")
+    figure = one.axes.get_figure(root=True)
+    inside = offset_copy(one.axes.transData, figure, -2.5 * one.right, -2.5 * one.up, units="points")
+    one.axes.scatter(*one.at, s=SIZE * 0.7, marker=shape, color=one.colour, transform=inside, clip_on=False, zorder=4)
+
+
+def write_numbers(figure: Figure, told: list[Beyond]) -> None:
+    """Beside each arrow its number, as near as it covers no mark, no other number and not the baseline."""
+    if not told:
+        return
+    figure.draw_without_rendering()  # only now it is known where things are
+    for axes in dict.fromkeys(one.axes for one in told):
+        here = [one for one in told if one.axes is axes]
+        taken = covered(axes)
+        upright = any(one.up for one in here) and crowded(axes, here)
+        for one in here:
+            x, y = axes.transData.transform(one.at) * 72 / figure.dpi
+            wide, high = (6.0, 3.9 * len(one.said)) if upright else (3.9 * len(one.said), 6.0)
+            boxes = [inward(one, x, y, wide, high, 7 + 2 * step) for step in range(30)]
+            costs = [
+                sum(weight * common(box, other) for other, weight in taken) + 0.3 * step
+                for step, box in enumerate(boxes)
+            ]
+            best = boxes[costs.index(min(costs))]
+            taken.append((best, 1.0))
+            axes.annotate(plain(one.said), one.at, ((best[0] + best[2]) / 2 - x, (best[1] + best[3]) / 2 - y), ha="center", va="center",
+                          textcoords="offset points", fontsize=6, color=GREY if one.colour == MARKS["other baseline"][1] else one.colour,
+                          rotation=90 if upright else 0, zorder=5, annotation_clip=False)  # fmt: skip
+
+
+def inward(one: Beyond, x: float, y: float, wide: float, high: float, far: float) -> Box:
+    x, y = x - one.right * (far + wide / 2), (y if one.right else y - one.up * (far + high / 2))
+    return x - wide / 2, y - high / 2, x + wide / 2, y + high / 2
+
+
+def crowded(axes: Axes, told: list[Beyond]) -> bool:
+    """Whether there is less room from run to run than a number is wide."""
+    (first, _), (second, _) = (axes.transData.transform((run, axes.get_ylim()[0])) for run in (0, 1))
+    return bool((second - first) * 72 / axes.figure.dpi < 4.2 * max(len(one.said) for one in told))
+
+
+def covered(axes: Axes) -> list[tuple[Box, float]]:
+    """What a number should not cover, in points: marks with their bars, the line of the baseline, and less so its band."""
+    bands = [(in_points(axes, band.get_window_extent().extents, 0.0), 0.2) for band in axes.patches]
+    marks = [one for one in axes.collections if not isinstance(one, LineCollection)]
+    spots = [spot for one in marks for spot in one.get_offset_transform().transform(one.get_offsets())]
+    return [
+        *bands,
+        *((in_points(axes, (*spot, *spot), 4.0), 1.0) for spot in spots),
+        *((box, 1.0) for box in lines(axes, 1.5)),
+    ]
+
+
+def lines(axes: Axes, pad: float) -> list[Box]:
+    found = [line.get_window_extent().extents for line in axes.lines]
+    for bars in (one for one in axes.collections if isinstance(one, LineCollection)):
+        ends = [bars.get_transform().transform(segment) for segment in bars.get_segments()]
+        found += [(*end.min(axis=0), *end.max(axis=0)) for end in ends]
+    return [in_points(axes, box, pad) for box in found]
+
+
+def in_points(axes: Axes, box: Sequence[float], pad: float) -> Box:
+    left, low, right, high = (float(side) * 72 / axes.figure.dpi for side in box)
+    return left - pad, low - pad, right + pad, high + pad
 
 
 def legend(figure: Figure, one: dict[str, Any], more: tuple[Any, ...] = ()) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 
 from agent.core.fact import Fact
 from agent.core.fact_book import FIRST, Book
-from agent.core.fact_table import comparable, latex_head, latex_label
+from agent.core.fact_table import comparable
+from agent.core.fact_tabular import metric_label, metric_name, run_name
 from agent.core.facts import Facts
 from agent.core.references import references
 from agent.core.renewed import files_of
@@ -57,9 +58,10 @@ def _sources(book: Book) -> Iterator[str]:
 def _labels(book: Book) -> Iterator[str]:
     metrics = dict.fromkeys(metric for run in book.names.values() for metric in run.metrics)
     for metric in metrics:
-        yield f"\\facts@put{{m:{metric}}}{{{latex_head(book, metric)}}}\n"
+        yield f"\\facts@put{{m:{metric}}}{{{metric_label(book, metric)}}}\n"
+        yield f"\\facts@put{{l:{metric}}}{{{metric_name(book, metric)}}}\n"
     for name, run in book.names.items():
-        yield f"\\facts@put{{r:{name}}}{{{latex_label(book, name)}}}\n"
+        yield f"\\facts@put{{r:{name}}}{{{run_name(book, name)}}}\n"
         if not comparable(book, run):
             yield f"\\facts@put{{x:{name}}}{{}}\n"
 

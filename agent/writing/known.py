@@ -59,7 +59,7 @@ def known_of(
             for run in runs
         },
         frozenset(state.baselines),
-        {metric: template.metric(metric).label or metric for metric in metrics},
+        {metric: template.label(metric) for metric in metrics},
         str((state.plan or {}).get("primary", template.primary)),
         frozenset(figures),
         frozenset(citations),

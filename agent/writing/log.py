@@ -173,19 +173,41 @@ def _open_groups(lines: list[str], main: str) -> Iterator[Problem]:
 
 
 def _warnings(lines: list[str], texts: Mapping[str, str], main: str) -> Iterator[Problem]:
-    for line in lines:
+    for line, file in _in_files(lines, main):
         for kind, pattern, what in _WARNINGS:
             if found := pattern.search(line):
-                yield Problem(kind, main, int(found[2]), what.format(found[1]))
+                yield Problem(kind, file, int(found[2]), what.format(found[1]))
         if found := re.search(r"Label [`'](.+?)' multiply defined", line):
             at = _line_of(rf"\\label\{{{re.escape(found[1])}\}}", texts.get(main, ""), last=True)
             yield Problem("label", main, at, f"label {found[1]} is defined twice", "give each its own name")
-        found = re.match(r"Overfull \\hbox \(([\d.]+)pt too wide\).* (?:at lines?|lines) (\d+)", line)
+        found = re.match(r"Overfull \\hbox \(([\d.]+)pt too wide\).* (?:at lines?|lines) (\d+)(?:--(\d+))?", line)
         if found and float(found[1]) > TOO_WIDE:
             told = f"{float(found[1]):.0f} pt stick out into the margin"
-            yield Problem("layout", main, int(found[2]), told, "break the line, or make it smaller")
+            began = main if found[3] and int(found[3]) < int(found[2]) else file  # it went on in the next file
+            yield Problem("layout", began, int(found[2]), told, "break the line, or make it smaller")
         if found := re.match(r"Missing character: There is no (\S+)", line):
             yield Problem("layout", main, 0, f"the character {found[1]} is not printed: the font lacks it", "")
+
+
+def _in_files(lines: list[str], main: str) -> Iterator[tuple[str, str]]:
+    """Each line with the file that was being read: TeX opens a parenthesis with a file's name and closes it after the file.
+
+    The text of a box that is quoted may hold parentheses of its own, and is passed over; so are those of sentences.
+    """
+    opened: list[str] = []
+    quoted = False
+    for line in lines:
+        quoted = line.startswith(("Overfull ", "Underfull ")) or (quoted and bool(line.strip()))
+        files = [name for name in opened if name]
+        yield line, files[-1] if files else main
+        for found in _PARENTHESIS.finditer("" if quoted else line):
+            if found[0] != ")":
+                opened.append(found[1] or "")
+            elif opened:
+                opened.pop()
+
+
+_PARENTHESIS = re.compile(r"\((?:\./)?([^\s():]+\.(?:tex|bbl|toc|lof|lot))(?=[\s)]|$)|\(|\)")
 
 
 # ---- chktex

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from agent.core.latex_paper import Paper
 from agent.core.latex_text import read
-from agent.core.text import listed, plural, shorten
+from agent.core.text import plural
+from agent.writing import marks
 from agent.writing.problem import Problem
 
 _WHOLE = ("document", "abstract")  # environments that are no part by themselves
 _EDGE = re.compile(
     r"\s*$|\s*\\(?:part|chapter|(?:sub)*section|paragraph|(?:begin|end)\{(?:document|abstract)\}|maketitle|appendix|bibliography)"
 )
-_LISTED = 12
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "…": r"\ldots{}", "—": "---",
             **{char: f"\\{char}" for char in "{}$&#%_"}, "<": r"\textless{}", ">": r"\textgreater{}", '"': "''"}  # fmt: skip
 
@@ -93,28 +93,23 @@ def without(tex: str, problems: Iterable[Problem], file: str = "paper.tex") -> t
 
 
 def marked(tex: str, problems: Iterable[Problem]) -> str:
-    """The paper with a box on its first page that names what the audit found, if it found errors."""
-    errors = [problem for problem in problems if problem.error]
-    if not errors:
+    """The paper with what the audit found, if it found errors: named in a box on its first page, and marked where they are."""
+    items = marks.items([problem for problem in problems if problem.error])
+    if not items:
         return tex
-    rows = _rows(
-        [one for one in errors if one.kind == "placeholder"], [one for one in errors if one.kind != "placeholder"]
+    count = sum(len(item.problems) for item in items)
+    paper = read(tex)
+    places = marks.places(paper, items)
+    left, said = (
+        "was" if count == 1 else "were",
+        f" In its text, marks such as {marks.mark([1])} refer to this list." if places else "",
     )
-    left = "was" if len(errors) == 1 else "were"
-    box = _box(f"The audit of this paper found {plural(len(errors), 'problem')} that {left} left in it.", rows)
-    for place in ("\\maketitle", "\\begin{document}"):
-        if place in tex:
-            at = tex.index(place) + len(place)
-            return f"{tex[:at]}{box}{tex[at:]}"
-    return tex
-
-
-def _rows(placeholders: list[Problem], others: list[Problem]) -> list[str]:
-    """A line for each; placeholders, which show themselves, in one."""
-    rows = [f"line {one.line}: {shorten(one.what, 110)}" for one in others[:_LISTED]]
-    rows += [f"and {len(others) - _LISTED} more"] if len(others) > _LISTED else []
-    lines = listed([str(one.line) for one in placeholders], _LISTED)
-    return rows + ([f"{plural(len(placeholders), 'placeholder')}: line {lines}"] if placeholders else [])
+    box = _box(
+        f"The audit of this paper found {plural(count, 'problem')} that {left} left in it.{said}", map(marks.row, items)
+    )
+    titles = (use.end for use in paper.uses if use.name == "maketitle" and use.at >= paper.body)
+    at = next(titles, paper.body)
+    return marks.put(tex, {**places, at: places.get(at, "") + box}) if paper.body >= 0 else tex
 
 
 def _box(text: str, rows: Iterable[str] = ()) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LISTED = ("unexplained", "layout", "style")  # kinds that are told and stop nothing
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`what` says it in a clause; `fix` says what would pass. Line 0: it belongs to no line."""
+    """`what` says it in a clause; `fix` says what would pass. Line 0: it belongs to no line. `at`: its place in the file."""
 
     kind: str
     file: str
     line: int
     what: str
     fix: str = ""
+    at: int = field(default=-1, compare=False)  # -1: only its line is known
 
     @property
     def error(self) -> bool:

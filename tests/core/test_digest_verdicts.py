@@ -94,6 +94,21 @@ def test_results_of_another_run_are_named_in_outcome_and_warning():
     assert "warning: the results of run_2 are those of run_1 to the bit" in text
 
 
+def test_a_run_equal_on_the_seeds_that_both_have_differs_by_nothing_though_the_baseline_has_more():
+    base, copied = of([2.0, 2.3, 1.9, 2.05, 1.95]), of([2.0, 2.3, 1.9])
+    state = after(ready(), e.RunAccepted(run="run_0", attempt=0, head="1" * 40, metrics=json_of(base)))
+    state = after(
+        state,
+        *good_run(1, metrics=json_of(copied)),
+        screened("run_1", {"run_0": base, "run_1": copied}, "run_0", RULES),
+    )
+    run = state.runs["run_1"]
+    assert cell(state.reference, "fit.mse", TOY).startswith("2.0400") and cell(run, "fit.mse", TOY).startswith("2.0667")
+    assert difference(run, state.reference, "fit.mse", TOY) == "+0.0000"
+    assert "| 2.0667 ± 0.1202 | 2.0667 ± 0.1202 | +0.0000 | no effect" in latest(state, TOY, run)
+    assert history(state, TOY).splitlines()[-1].endswith("| 2.0667 ± 0.1202 | +0.0000 | no effect")
+
+
 def test_warnings_of_a_confirmation_join_those_of_the_screening_once():
     state = with_run(ready(), 1, of([1.0, 1.1, 0.9]))
     again = e.RunCompared(

@@ -52,6 +52,7 @@ ONE_OF_EACH = [
     e.HumanStashed(files=("a",), saved=HEAD),
     e.HumanNoted(slip="1", text="try ünïcode \N{PILE OF POO} \u2028", keep=True),
     e.HumanStopped(slip="2", what="run"),
+    e.HumanRewrote(steps=(("draft", "results"), ("refine", "results"))),
 ]
 CLASSES = get_args(e.Event)
 

@@ -121,6 +121,24 @@ def test_no_reference_makes_it_fail_and_what_is_said_is_never_empty(facts, macro
     assert (found.id.startswith(f"\\{macro}") and found.text) or macro == "lit"
 
 
+def test_what_gives_the_same_results_differs_by_nothing_though_the_baseline_has_more_seeds():
+    changed = {name: json.loads(study.texts()[name]) for name in ("run_0", "run_9")}
+    changed["run_0"]["core"]["values"]["kl_nats"][-1] += 0.01
+    changed["run_9"]["core"].update(seeds=changed["run_9"]["core"]["seeds"][:2], n=2)
+    for core, seeds in ((changed["run_0"]["core"], 3), (changed["run_9"]["core"], 2)):
+        core["values"] = {metric: values[:seeds] for metric, values in core["values"].items()}
+        core["means"] = {metric: statistics.fmean(values) for metric, values in core["values"].items()}
+        del core["stderrs"]
+    sources = study.sources({name: json.dumps(content) for name, content in changed.items()})
+    facts = facts_of(study.state(), study.template(), sources)
+    assert said(facts, r"\factverdict{run_9}{core.kl_nats}").text == "gives the same results as"
+    alone, base = (said(facts, f"\\fact{{{run}.core.kl_nats}}").text for run in ("run_9", "run_0/first"))
+    assert alone != base
+    assert said(facts, r"\factdiff{run_9}{run_0}{core.kl_nats}").text == "0.0000"
+    assert said(facts, r"\factdiff{run_0}{run_9}{core.kl_nats}").text == "0.0000"
+    assert said(facts, r"\factpct{run_9}{run_0}{core.kl_nats}").text == "0.0 %"
+
+
 # --- tables -------------------------------------------------------------------------------------------------------------
 
 

@@ -492,7 +492,7 @@ def test_what_the_template_lacks_stops_the_session_for_the_user():
 
 def test_a_persons_edit_stops_everything():
     stop = decide(ready(*JOB, e.HumanEdited(files=("experiment.py",), saved=HEAD)), 0)
-    assert (stop.exit_code, stop.why) == (5, "experiment.py changed by hand; your version is kept")
+    assert (stop.exit_code, stop.why) == (5, "changed by hand: experiment.py; your version is kept")
 
 
 def test_a_person_can_end_the_study_after_its_job():
@@ -646,7 +646,8 @@ class World:
             yield e.CallReplied(call=action.call, model="m", reply_sha256="0", cost=WORST / self.choose(1, 2, 9))
 
     def build(self, action):
-        yield e.PaperBuilt(attempt=action.attempt, head="7" * 40)
+        faults = self.choose({}, {"results": ("line 1: a table sticks out",), "abstract": ("line 2: what is \\x",)})
+        yield e.PaperBuilt(attempt=action.attempt, head="7" * 40, faults=faults)
 
     def readreply(self, action):
         call = self.state.calls[action.call]
@@ -690,7 +691,7 @@ setattr(World, "await", World._await)  # the methods are named like the actions,
 RUNS, ATTEMPTS, TURNS = 3, 2, 2
 AGAIN_IN_A_ROW = max(kind.tries for kind in again.KINDS.values())
 LONGEST_STUDY = 40 + 5 * RUNS * (ATTEMPTS + 1) * (AGAIN_IN_A_ROW * 4 + TURNS * 3 + 5) + RUNS * NOTES_TURNS * 3
-LONGEST_STUDY += len(paper.STEPS) * paper.TURNS * 4
+LONGEST_STUDY += len(paper.STEPS) * paper.TURNS * 4 + len(paper.REVISED) * paper.MENDINGS * 5
 WORST = 0.25  # dollars that a call may cost
 DICE = st.lists(st.integers(0, 1000), min_size=1, max_size=60)
 
@@ -717,6 +718,13 @@ def test_a_study_that_is_gone_on_with_again_and_again_ends_each_time(dice):
         world.state = after(
             world.state, opened(reopen=True, max_runs=runs, attempts_per_run=ATTEMPTS, turns_per_attempt=TURNS)
         )
+    world.live(2 * LONGEST_STUDY)
+    if world.state.good and world.state.ended:
+        tried, ended = len(world.state.tried), world.state.ended
+        steps = [(step.action, step.part) for step in paper.STEPS if step.part in ("results", "abstract")]
+        world.state = after(world.state, opened(), e.HumanRewrote(steps=steps))
+        world.live(2 * LONGEST_STUDY)
+        assert (len(world.state.tried), world.state.ended, world.state.rewriting) == (tried, ended, "")
     asked_for = [(c.action, c.run, c.turn) for c in world.state.calls.values()]
     assert len(set(asked_for)) == len(asked_for)  # so a recording of it can be played
 

@@ -119,6 +119,22 @@ def test_an_unknown_metric_has_no_direction():
     assert template().metric("x.y").direction == "none"
 
 
+def test_a_metric_without_a_label_is_read_as_words():
+    made = template(
+        metrics={
+            "core.mse": {"label": "Mean squared error"},
+            "core.l0": {},
+            "probes.*": {"optional": True},
+            "scr.*": {"label": "SCR"},
+        }
+    )
+    said = {
+        "core.mse": "Mean squared error", "core.l0": "core: l0", "probes.temporal_consistency": "probes: temporal consistency",
+        "scr.top_5": "SCR: top 5", "unknown.a_b.c": "unknown: a b c", "loss": "loss",
+    }  # fmt: skip
+    assert {metric: made.label(metric) for metric in said} == said
+
+
 def test_notes_can_always_be_edited_and_the_rest_is_frozen():
     toy = template(editable=["experiment.py", "src/**/*.py", "conf/*.toml"])
     for path in ("experiment.py", "notes/run_3.txt", "src/a.py", "src/deep/er/a.py", "conf/a.toml"):

@@ -4,6 +4,7 @@ import json
 
 from agent.core import events as e
 from agent.core.compare import Rules
+from agent.core.digest import history, latest
 from agent.core.measures import Measure
 from agent.core.result import Result
 from agent.core.verdicts import confirmed, screened
@@ -62,11 +63,27 @@ def test_every_table_has_the_verdict_of_a_run_that_is_not_comparable_and_its_rea
     assert not {"Best", "Best mean"} & set(dict(facts(state, TOY)))
 
 
-def test_a_run_that_repeats_another_is_told_named_and_warned_of_everywhere():
+def test_a_run_that_repeats_another_is_said_to_do_so_once_and_neutrally_where_people_read_it():
     state, _ = with_run()
     state, event = with_run(2, RUN, state, run_1=RUN)
-    said = "the results of run_2 are those of run_1 to the bit"
-    assert said in dict(facts(state, TOY))["Warnings"]
-    assert said in notes(state, TOY, "Toy", {})
-    assert said in narrate(e.Entry(v=1, seq=99, at=0, event=event), state, state, TOY)[1]
-    assert "no effect" in run_table(state, TOY, 140)
+    said = "all results are those of run_1 to the bit"
+    assert dict(facts(state, TOY))["No effect"] == f"run_2: {said}" and "Warnings" not in dict(facts(state, TOY))
+    told = (notes(state, TOY, "Toy", {}), narrate(e.Entry(v=1, seq=99, at=0, event=event), state, state, TOY)[1])
+    assert [(text.count(said), text.count("to the bit"), text.lower().count("warning")) for text in told] == [
+        (1, 1, 0)
+    ] * 2
+    for table in (run_table(state, TOY, 140), readme(state, TOY, "Toy"), history(state, TOY)):
+        assert "no effect (as run_1)" in table
+    assert "warning: the results of run_2 are those of run_1 to the bit" in latest(state, TOY, state.runs["run_2"])
+
+
+def test_what_the_verdict_does_not_say_stays_a_warning_and_stands_in_the_notes_once():
+    state, event = with_run()
+    state = after(
+        state,
+        event.model_copy(
+            update={"warnings": ("the loss term flow is 0.01 % of the loss: it changes next to nothing",)}
+        ),
+    )
+    assert "run_1: the loss term flow" in dict(facts(state, TOY))["Warnings"]
+    assert notes(state, TOY, "Toy", {}).count("the loss term flow") == 1

@@ -66,7 +66,7 @@ def test_a_results_file_changed_by_hand_is_asked_about_and_once_taken_is_what_th
     path.write_text(json.dumps(content))
     more = Script({("edit", "run_2", 1): rate(0.02, 0.01), ("notes", "run_2", 1): notes("run_2")})
     stop = world.go(root, more, reopen=True, max_runs=2)
-    assert stop.exit_code == 5 and "run_1/final_info.json changed by hand" in stop.why
+    assert stop.exit_code == 5 and "changed by hand: run_1/final_info.json" in stop.why
     assert world.go(root, more, take=True, max_runs=2).exit_code == 0
     assert "The error is 0.50010, " in (root / "notes.md").read_text()
     text = (root / "latex" / "facts.tex").read_text()

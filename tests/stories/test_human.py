@@ -48,7 +48,7 @@ def edited_during_a_call(tmp_path, monkeypatch):
 
 def test_an_edit_during_a_coder_call_stops_the_study_with_a_question(edited_during_a_call):
     root, _, stop = edited_during_a_call
-    assert (stop.exit_code, "experiment.py changed by hand" in stop.why) == (5, True)
+    assert (stop.exit_code, "changed by hand: experiment.py" in stop.why) == (5, True)
     assert "--take" in stop.hint and "--stash" in stop.hint
     assert (root / "experiment.py").read_text().endswith(MINE)
 

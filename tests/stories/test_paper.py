@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 SKELETON = r"""\documentclass{article}
 \usepackage{booktabs,graphicx,xcolor}
 \usepackage[round]{natbib}
+\emergencystretch=4em
 \usepackage{hyperref}
 \graphicspath{{../}{./}}
 \DeclareRobustCommand{\placeholder}[1]{\texorpdfstring{\textcolor{red}{[#1]}}{[#1]}}

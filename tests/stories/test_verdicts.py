@@ -89,13 +89,13 @@ def test_a_change_without_effect_is_said_to_the_coder_in_notes_in_the_report_and
     root, model, _ = study(
         tmp_path, block("    fits = {}", "    fits = {}\n    if False:\n        fits = None"), rate(0.0005, 0.02)
     )
-    said = "the results of run_1 are those of run_0 to the bit"
     assert told_of(root, "run_1")["verdict"] == "no effect"
-    assert said in model.prompts[1].request
-    assert said in (root / "notes.txt").read_text()
-    assert said in (root / "README.md").read_text()
+    assert "warning: the results of run_1 are those of run_0 to the bit" in model.prompts[1].request
+    said = "all results are those of run_0 to the bit"
     assert main(["show", str(root)]) == 0
-    assert said in re.sub(r"\s+", " ", capsys.readouterr().out)
+    shown = re.sub(r"\s+", " ", capsys.readouterr().out)
+    for text in ((root / "notes.txt").read_text(), (root / "README.md").read_text(), shown):
+        assert text.count(said) == text.count("to the bit") == 1 and "warning" not in text.lower()
     assert [job for job in jobs(root) if job[1] == "confirm" and job[0] == "run_1"] == []
 
 

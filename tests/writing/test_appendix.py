@@ -1,5 +1,7 @@
 """The generated appendix: every run is in it, whatever the text says, and what is cited has its source."""
 
+from dataclasses import replace
+
 import pytest
 
 from agent.core.facts import facts_of
@@ -45,3 +47,11 @@ def test_the_appendix_is_brought_in_once_and_at_the_end():
     assert with_appendix("no document") == "no document"
     other = TEX.replace("\\input{facts.tex}", "")
     assert with_appendix(other) == other, "a paper without facts could not read it"
+
+
+def test_where_a_recording_lies_on_somebodys_machine_is_not_printed():
+    state, template = study.state(), study.template()
+    call = replace(next(iter(state.calls.values())), model="replay:/home/somebody/ideas/told.replay.jsonl")
+    state = replace(state, calls={call.name: call})
+    told = appendix(state, template, facts_of(state, template), TEX, MACHINE)
+    assert "replay:told.replay.jsonl" in told and "somebody" not in told

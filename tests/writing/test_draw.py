@@ -9,11 +9,13 @@ from importlib import resources
 
 import pypdfium2
 import pytest
+from matplotlib.collections import PathCollection
 from PIL import Image
 
 from agent.core.measures import Measure
+from agent.writing import draw
 from agent.writing.figures import document
-from tests.writing.studies import STUDIES, study
+from tests.writing.studies import STUDIES, measures, study
 
 pytestmark = pytest.mark.slow
 DRAW = str(resources.files("agent.writing").joinpath("draw.py"))
@@ -72,3 +74,28 @@ def test_numbers_at_the_ends_of_what_there_is_are_drawn(tmp_path, value):
     state, kind = study((of(0.9), None, 1), (of(0.5), None, 1), metrics={"a.b": {"direction": "up"}}, primary="a.b",
                         baselines=[{"name": "base"}], base={"run_0": of(0.8)})  # fmt: skip
     drawn(tmp_path, state, kind)
+
+
+FEW = (measures(0.058), None, 1), (measures(0.0589, l0=16.1), None, 1)
+MANY = tuple((measures(0.9 + at if at in (3, 7, 8) else 0.05 + 0.001 * at), None, 1) for at in range(12))
+
+
+@pytest.mark.parametrize(
+    "steps, kind, count",
+    [(FEW, 0, 5), (MANY, 0, 12), (MANY, 1, 3)],
+    ids=["the baseline is near the end of its axis", "three runs lie far off", "three runs lie far off, run after run"],
+)
+def test_the_number_of_an_arrow_covers_neither_the_baseline_nor_a_bar_nor_another_number(steps, kind, count):
+    one = document(*study(*steps))["figures"][kind]
+    figure = draw.KINDS[one["kind"]](one)
+    figure.draw_without_rendering()
+    told = 0
+    for axes in figure.axes:
+        boxes = [text.get_window_extent() for text in axes.texts]
+        told += len(boxes)
+        assert not any(box.overlaps(line.get_window_extent()) for box in boxes for line in axes.lines)
+        assert not any(box.overlaps(other) for at, box in enumerate(boxes) for other in boxes[:at])
+        spots = [spot for marks in axes.collections if isinstance(marks, PathCollection)
+                 for spot in marks.get_offset_transform().transform(marks.get_offsets())]  # fmt: skip
+        assert len(spots) >= len(one["rows"]) - 3 and not any(box.contains(*spot) for box in boxes for spot in spots)
+    assert told == count

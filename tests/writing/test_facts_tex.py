@@ -87,6 +87,44 @@ def test_values_stand_in_text_math_titles_captions_footnotes_tables_and_bookmark
     assert text.count("run 0 (topk), fresh seeds 0.2511 ± 0.0003") == 2
 
 
+NINE = (
+    "core.kl_nats,core.explained_variance,core.mse,core.l0,token_probing.top_5,synthetic.mcc,synthetic.f1,training.tokens,"
+    "training.seconds"
+)
+TEN = "run_0,run_0_jumprelu,run_1,run_2,run_3,run_5,run_6,run_7,run_8,run_9"
+WIDE = (
+    f"\\facttable{{run_0,run_1,run_2}}{{{NINE}}}",
+    f"\\facttable{{{TEN}}}{{core.kl_nats,core.explained_variance,synthetic.mcc,core.mse}}",
+)
+
+
+@needs_tex
+@pytest.mark.slow
+@pytest.mark.parametrize("texts", [WIDE, ()], ids=["made for the paper", "made by TeX"])
+@pytest.mark.parametrize("options", ["11pt", "11pt,twocolumn"])
+def test_a_table_of_many_metrics_or_runs_is_no_wider_than_its_column(tmp_path, options, texts):
+    document = (
+        f"\\documentclass[{options}]{{article}}\\usepackage{{booktabs,graphicx}}\\def\\factstrict{{}}\\input{{facts}}\n"
+        f"\\begin{{document}}\n\\begin{{table}}\\centering {WIDE[0]}\\end{{table}}\n\\begin{{table}}\\centering {WIDE[1]}\\end{{table}}\n"
+        f"\\begin{{table*}}\\resizebox{{\\linewidth}}{{!}}{{{WIDE[0]}}}\\end{{table*}}\n\\end{{document}}\n"
+    )
+    made = facts_tex(facts_of(study.state(), study.template(), study.sources()), texts)
+    code, log = typeset(tmp_path, made, document, 1)
+    assert code == 0 and "Overfull" not in log, log[-2000:]
+    text, _ = text_of(tmp_path)
+    assert text.count("metric run 0 (topk)") == 2  # turned, in the first and in the third
+    assert "Synthetic world: cosine to the true directions ↑" in text and "0.2512 ± 0.0012" in text
+
+
+@needs_tex
+@pytest.mark.slow
+def test_a_table_that_fits_stays_as_it_is_with_each_head_in_one_line(tmp_path, made):
+    document = f"\\documentclass{{article}}\\input{{facts}}\\begin{{document}}\\mbox{{{TABLES[0]}}}\\end{{document}}"
+    code, _ = typeset(tmp_path, made, document, 1)
+    page = pypdfium2.PdfDocument(tmp_path / "paper.pdf")[0].get_textpage().get_text_range()
+    assert code == 0 and "run KL with SAE (nats per token) ↓" in page, page
+
+
 @needs_tex
 @pytest.mark.slow
 def test_an_unknown_fact_is_an_error_with_file_line_and_name_in_a_strict_build(tmp_path, made):

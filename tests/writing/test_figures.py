@@ -171,6 +171,12 @@ def test_a_run_that_is_far_worse_does_not_press_the_others_together():
     assert 0.05 < low < 0.06 and 0.062 < high < 0.07
 
 
+def test_so_do_several_that_are_far_worse_together():
+    runs = [*USUAL, *((0.06 + at / 1000, axes.RUN) for at in range(6)), *((far, axes.RUN) for far in (1.0, 1.4, 1.5))]
+    assert 0.065 < ends("down", *runs)[2] < 0.07
+    assert ends("down", *runs[:5], *runs[-3:])[2] > 1.0  # three of seven are too many to be left out
+
+
 def test_what_is_far_better_and_the_baseline_are_always_on_the_axis():
     assert ends("down", *USUAL, (0.0001, axes.RUN))[1] < 0.0001
     assert ends("up", *USUAL, (3.0, axes.RUN))[2] > 3.0
