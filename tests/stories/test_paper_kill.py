@@ -2,7 +2,7 @@
 
 A study is played up to its first writing reply. There its folder is copied, as a kill would leave it. The one goes on
 undisturbed; the other is killed while a reply is awaited, before a stored reply is read, while each LaTeX job is under way,
-and between the build and its commit. One part does not pass LaTeX, so that there are two rounds.
+and between the build and its commit. One part does not pass LaTeX, so that there are two rounds, and it is mended: then, too.
 
 What may differ between the two ends is the appendix's sentence on the model's name and the time of work, and that time in
 facts.tex; dates, commit ids and costs are left out as in all stories (world.outcome_of).
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 MODEL = Path(__file__).with_name("table_model.py")
 BAD = "Bad $a_b_c$."
 TIMES = (r"\d+ calls of .*?; [^;]*? of work\.", r"\\facts@put\{s:(?:hours|model)\}[^\n]*")
-FIRST, AWAITED = ("draft", "abstract"), ("refine", "background")
+FIRST, AWAITED, MENDED = ("draft", "abstract"), ("refine", "background"), ("mend", "method")
 UNREAD = (("draft", "method"), ("draft", "setup"), ("draft", "results"))  # the others if the first comes too late
 
 
@@ -140,11 +140,15 @@ def ends(tmp_path_factory):
 
 
 def while_written(killed):
-    killed.hold(AWAITED)
-    killed.session("resume", "last")
-    killed.kill_when(lambda: killed.lines("asked", AWAITED))
-    killed.hold(AWAITED, False)
+    killed_while_it_waits(killed, AWAITED)
     assert any(killed_before_it_read(killed, step) for step in UNREAD), "it was killed too late"
+
+
+def killed_while_it_waits(killed, step):
+    killed.hold(step)
+    killed.session("resume", "last")
+    killed.kill_when(lambda: killed.lines("asked", step))
+    killed.hold(step, False)
 
 
 def killed_before_it_read(killed, step):
@@ -163,6 +167,7 @@ def while_built(killed):
     killed.session("resume", "last")
     killed.kill_when((killed.root / "latex" / "paper.pdf").exists)
     assert not killed.happened("paper.built"), "it was killed too late"
+    killed_while_it_waits(killed, MENDED)
 
 
 def killed_during(killed, name):
@@ -210,7 +215,7 @@ def test_the_same_paper_comes_out(ends):
 def test_no_recorded_reply_is_asked_for_again(ends):
     calm, killed = ends
     assert calm.lines("asked") == calm.lines("answered")
-    twice = {call for step in (FIRST, AWAITED) for call in calm.lines("asked", step)}  # they were under way
+    twice = {call for step in (FIRST, AWAITED, MENDED) for call in calm.lines("asked", step)}  # they were under way
     assert Counter(killed.lines("asked")) == Counter([*calm.lines("asked"), *twice])
     assert sorted(killed.lines("answered")) == sorted(calm.lines("answered"))
     steps = [(event.action, event.part) for event in killed.happened("part.written")]
