@@ -9,7 +9,7 @@ from agent.core import cells
 from agent.core.comparison import BETTER, UNCONFIRMED
 from agent.core.events import Shown
 from agent.core.layout import FIGURE_NOTES
-from agent.core.paper import ABSTRACT
+from agent.core.paper import ABSTRACT, MEND
 from agent.core.state import Run, State
 from agent.core.template import Template
 from agent.core.text import shorten, shorten_lines
@@ -115,7 +115,9 @@ def _sentences(text: str) -> str:
 
 def needs_notes(action: str, part: str) -> bool:
     """Not what is about other people's work; and a revision has the draft in view, which was written with them."""
-    return part == "results" or (action != "revise" and part not in ("background", "related"))
+    if action in ("revise", MEND):
+        return (action, part) == ("revise", "results")
+    return part not in ("background", "related")
 
 
 def notes(texts: Mapping[str, str]) -> str:

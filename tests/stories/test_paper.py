@@ -72,8 +72,9 @@ class Writer(Script):
         self.wrong = wrong or {}
 
     def complete(self, prompt, pulse):
-        self.replies["plot", "plot.py", 1] = "ALL_COMPLETED"
-        self.replies["figures", "figures", 1] = READING
+        for round_ in (1, 2):
+            self.replies["plot", "plot.py", round_] = "ALL_COMPLETED"
+            self.replies["figures", "figures", round_] = READING
         if prompt.action in paper.ACTIONS:
             texts = self.wrong.get((prompt.action, prompt.run), [])
             text = texts[prompt.turn - 1] if prompt.turn <= len(texts) else TEXTS[prompt.run]

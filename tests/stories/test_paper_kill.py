@@ -2,7 +2,7 @@
 
 A study is played up to its first writing reply. There its folder is copied, as a kill would leave it. The one goes on
 undisturbed; the other is killed while a reply is awaited, before a stored reply is read, while each LaTeX job is under way,
-and between the build and its commit. One part does not pass LaTeX, so that there are two rounds.
+and between the build and its commit. One part does not pass LaTeX, so that there are two rounds, and it is mended: then, too.
 
 What may differ between the two ends is the appendix's sentence on the model's name and the time of work, and that time in
 facts.tex; dates, commit ids and costs are left out as in all stories (world.outcome_of).
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.slow
 MODEL = Path(__file__).with_name("table_model.py")
 BAD = "Bad $a_b_c$."
 TIMES = (r"\d+ calls of .*?; [^;]*? of work\.", r"\\facts@put\{s:(?:hours|model)\}[^\n]*")
-FIRST, AWAITED = ("draft", "abstract"), ("refine", "background")
+FIRST, AWAITED, MENDED = ("draft", "abstract"), ("refine", "background"), ("mend", "method")
 UNREAD = (("draft", "method"), ("draft", "setup"), ("draft", "results"))  # the others if the first comes too late
 
 
@@ -139,11 +140,15 @@ def ends(tmp_path_factory):
 
 
 def while_written(killed):
-    killed.hold(AWAITED)
-    killed.session("resume", "last")
-    killed.kill_when(lambda: killed.lines("asked", AWAITED))
-    killed.hold(AWAITED, False)
+    killed_while_it_waits(killed, AWAITED)
     assert any(killed_before_it_read(killed, step) for step in UNREAD), "it was killed too late"
+
+
+def killed_while_it_waits(killed, step):
+    killed.hold(step)
+    killed.session("resume", "last")
+    killed.kill_when(lambda: killed.lines("asked", step))
+    killed.hold(step, False)
 
 
 def killed_before_it_read(killed, step):
@@ -157,11 +162,12 @@ def killed_before_it_read(killed, step):
 
 
 def while_built(killed):
-    for name in ("round-1", "round-2", "style", "pages"):
+    for name in ("round-1", "round-2", *(["style"] if shutil.which("chktex") else []), "pages"):
         assert any(killed_during(killed, name) for _ in range(3)), f"{name} was killed too late"
     killed.session("resume", "last")
     killed.kill_when((killed.root / "latex" / "paper.pdf").exists)
     assert not killed.happened("paper.built"), "it was killed too late"
+    killed_while_it_waits(killed, MENDED)
 
 
 def killed_during(killed, name):
@@ -178,12 +184,15 @@ def killed_during(killed, name):
 
 
 def halted(attempt):
-    """Stop what the job's reaper has started, if it has; launcher and reaper go on."""
-    launcher = folder.read_status(attempt).pid
-    below = [process for reaper in psutil.Process(launcher).children() for process in reaper.children(recursive=True)]
+    """Stop LaTeX where it is, as soon as the job has come to it; launcher and reaper go on."""
+    below = psutil.Process(folder.read_status(attempt).pid).children(recursive=True)
+    found = []
     for process in below:
-        process.suspend()
-    return below
+        with suppress(psutil.NoSuchProcess):  # it may end while it is looked at
+            if "latex" in process.name():
+                process.suspend()
+                found.append(process)
+    return found
 
 
 def alive(pid):
@@ -206,7 +215,7 @@ def test_the_same_paper_comes_out(ends):
 def test_no_recorded_reply_is_asked_for_again(ends):
     calm, killed = ends
     assert calm.lines("asked") == calm.lines("answered")
-    twice = {call for step in (FIRST, AWAITED) for call in calm.lines("asked", step)}  # they were under way
+    twice = {call for step in (FIRST, AWAITED, MENDED) for call in calm.lines("asked", step)}  # they were under way
     assert Counter(killed.lines("asked")) == Counter([*calm.lines("asked"), *twice])
     assert sorted(killed.lines("answered")) == sorted(calm.lines("answered"))
     steps = [(event.action, event.part) for event in killed.happened("part.written")]

@@ -40,6 +40,10 @@ LEFT = {
     ("revise", "title", 1): "```latex\n\\title{So}\n```\n",
     ("revise", "abstract", 1): "```latex\nSo it is, all in all.\n```\n",
 }
+LATER = {  # new results send the paper through its last round again
+    ("revise", "title", 2): "```latex\n\\title{So}\n```\n",
+    ("revise", "abstract", 2): "```latex\nSo it is, all in all.\n```\n",
+}
 ASKED = ("plot", "figures")
 
 
@@ -107,7 +111,7 @@ def test_the_request_for_plot_py_shows_what_is_there_and_the_edits_before_it_do_
     assert [name for name, _ in prompt.files] == ["plot.py"] and prompt.stable == edit.stable
     assert "plot.py" not in [name for name, _ in edit.files]
     for told in (
-        "run_1/final_info.json:\n{", '"means": {', '"test_mse": 0.', "- run_1: Change the learning rate.", "- fit.test_mse (Test error)",
+        "run_1/final_info.json:\n{", '"means": {', '"test_mse": 0.', "- run_1: Change the learning rate.", "- primary: fit.test_mse (Test error, better down)",
         "- figures/default_metrics: The runs in 2 metrics", "3 replies left", "- run_0_zero: ",
     ):  # fmt: skip
         assert told in prompt.request
@@ -164,7 +168,7 @@ def test_what_worked_before_is_what_it_goes_back_to_with_its_figures(tmp_path):
     replies |= {("plot", "plot.py", turn): f"Again.\n\n{block(old, new, 'plot.py')}"
                 for turn, old, new in ((2, GOOD, broken), (3, "1 / 0", "2 / 0"), (4, "2 / 0", "3 / 0"))}  # fmt: skip
     replies["figures", "figures", 2] = block(READING, READING + " Run 2 is not in it.", "notes/figures.txt")
-    script = Script(replies)
+    script = Script(replies | LATER)
     assert world.go(root, script, reopen=True, max_runs=2).exit_code == 0
     assert (root / "plot.py").read_text().rstrip("\n") == GOOD
     assert set(world.state_of(root).figures) == {"figures/own.png", "figures/own.pdf"}
@@ -178,7 +182,7 @@ def test_a_study_that_goes_on_with_more_runs_is_asked_for_both_again(tmp_path):
     replies = {("edit", "run_2", 1): rate(0.02, 0.01), ("notes", "run_2", 1): notes("run_2"),
                ("plot", "plot.py", 2): plot(new, GOOD),
                ("figures", "figures", 2): block(READING, READING + " Run 2 is lower still.", "notes/figures.txt")}  # fmt: skip
-    script = Script(replies)
+    script = Script(replies | LATER)
     assert world.go(root, script, reopen=True, max_runs=2).exit_code == 0
     assert asked(script) == [("plot", 2), ("figures", 2)]
     assert "(3 replies left for this.)" in request(script, "plot", 2)

@@ -21,7 +21,7 @@ MENDED = "The update is simple.\n\nIt is as always."
 
 
 def steps_of(model):
-    return [(action, part) for action, part, _ in model.asked if action not in ("edit", "notes")]
+    return [(action, part) for action, part, _ in model.asked if action not in ("edit", "notes", "plot", "figures")]
 
 
 def paper_of(root):

@@ -91,3 +91,4 @@ def test_notes_are_for_drafts_of_what_was_done_and_for_the_results_and_not_for_o
     assert {part for action, part in needing if action in ("draft", "refine")} == {*DRAFTED} - {"background"}
     assert [part for action, part in needing if action == "revise"] == ["results"]
     assert not any(part == "related" for _, part in needing)
+    assert not prompts.needs_notes("mend", "results")
