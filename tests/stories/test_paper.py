@@ -58,7 +58,9 @@ TEXTS = {
 }
 
 
-READING = world.new_file("notes/figures.txt", "default_metrics.png and default_runs.png show what was expected.")
+SEEN = "default_metrics.png and default_runs.png show what was expected."
+READING = world.new_file("notes/figures.txt", SEEN)
+READ_AGAIN = world.block(SEEN, f"{SEEN} They still do.", "notes/figures.txt")
 
 
 class Writer(Script):
@@ -72,9 +74,9 @@ class Writer(Script):
         self.wrong = wrong or {}
 
     def complete(self, prompt, pulse):
-        for round_ in (1, 2):
-            self.replies["plot", "plot.py", round_] = "ALL_COMPLETED"
-            self.replies["figures", "figures", round_] = READING
+        for turn, notes_on_figures in enumerate((READING, READ_AGAIN), 1):
+            self.replies["plot", "plot.py", turn] = "ALL_COMPLETED"
+            self.replies["figures", "figures", turn] = notes_on_figures
         if prompt.action in paper.ACTIONS:
             texts = self.wrong.get((prompt.action, prompt.run), [])
             text = texts[prompt.turn - 1] if prompt.turn <= len(texts) else TEXTS[prompt.run]
