@@ -1,11 +1,12 @@
 """The recorded studies beside the ideas still play: `make run` begins with them, and a template may change under them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from agent.core import edits, paper
+from agent.core import after_runs, edits, paper
 from agent.core.edits import Applied
 from agent.core.template import ALWAYS_EDITABLE
 from agent.store import catalog
@@ -54,3 +55,17 @@ def test_every_part_of_the_paper_is_answered_once_and_fits_into_the_template_s_s
         for part, text in told.items():
             skeleton = paper.with_part(skeleton, part, text)
     assert "\\placeholder{" not in skeleton.split("\\begin{document}")[1]
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
+def test_figures_and_the_notes_on_them_are_answered_once_and_apply(recording):
+    texts = {"plot.py": (template_of(recording).folder / "plot.py").read_text("utf-8")}
+    steps = [step for step in steps_of(recording) if step["action"] in after_runs.TURNS]
+    assert [(step["action"], step["turn"]) for step in steps] == [("plot", 1), ("figures", 1)]
+    for step in steps:
+        applied = edits.apply(edits.parse(step["reply"], texts), texts, creatable=("plot.py", *ALWAYS_EDITABLE))
+        assert isinstance(applied, Applied), applied
+        texts |= applied.files
+    compile(texts["plot.py"], "plot.py", "exec")
+    drawn = {f"{name}.png" for name in re.findall(r'keep\(figure, "(\w+)"\)', texts["plot.py"])}
+    assert drawn and all(name in texts["notes/figures.txt"] for name in drawn)
