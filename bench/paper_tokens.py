@@ -35,7 +35,7 @@ class Case:
     runs: int = 10
     figures: int = 6
     rejected: bool = False
-    longer: bool = False  # replies half as long again: a paper of eight pages
+    longer: bool = False  # much of the prose twice
     calls: list[dict] = field(default_factory=list)
     parts: dict[str, int] = field(default_factory=dict)  # tokens of the stable part by its headings
 
@@ -52,7 +52,7 @@ class Case:
 
 
 PLAYED = (Case("10 runs, 6 figures"), Case("with a rejected turn for each part", rejected=True))
-LONGER = Case("with replies half as long again", longer=True)
+LONGER = Case("with a third more text", longer=True)
 GROWN = tuple(
     Case(f"{runs} runs, {figures} figures", runs, figures)
     for runs, figures in ((3, 6), (10, 6), (10, 12), (20, 6), (20, 12))
