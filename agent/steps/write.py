@@ -17,10 +17,11 @@ from agent.core.actions import Ask
 from agent.core.fact import Problem as NoFact
 from agent.core.prompt import Prompt
 from agent.core.references import references
+from agent.core.reply import without_thoughts
 from agent.core.state import Call
 from agent.core.text import shorten
 from agent.llm.prompts import render
-from agent.steps import build
+from agent.steps import build, stored
 from agent.steps.desk import Desk
 from agent.steps.papers import PAPER, kept_texts, known_facts, paper_at
 from agent.writing import figures, prompts
@@ -44,7 +45,7 @@ _MOST_PROBLEMS = 15
 def compose(desk: Desk, action: Ask) -> Prompt:
     part, parts = action.run, paper.parts(paper_at(desk, desk.state.head))
     asked = {"part": prompts.NAMES[part], "purpose": prompts.PURPOSE[part]}
-    asked["problems"] = prompts.problems(desk.state.part_problems if desk.state.turns(action.action, part) else ())
+    asked["problems"] = _problems(desk, action)
     if action.action == paper.MEND:
         found = "\n".join(f"- {one}" for one in desk.state.faults.get(part, ()))
         request = render("mend", part=asked["part"], found=found, now=parts.get(part, ""), problems=asked["problems"])
@@ -56,7 +57,26 @@ def compose(desk: Desk, action: Ask) -> Prompt:
     else:
         request = render(action.action, before=prompts.so_far(parts, part, _BEFORE[part]), **asked)
     hints = "".join(f"\n\nA person who watches this study says: {hint.text}" for hint in desk.state.hints)
-    return Prompt(action.call, action.action, part, action.turn, _stable(desk), (), request.strip() + hints)
+    return Prompt(
+        action.call, action.action, part, action.turn, _stable(desk), (), _notes(desk, action) + request.strip() + hints
+    )
+
+
+def _problems(desk: Desk, action: Ask) -> str:
+    """Of the reply before: its text and what was wrong with it, so that only that has to be changed."""
+    before = [
+        c.name for c in desk.state.calls.values() if (c.action, c.run) == (action.action, action.run) and not c.old
+    ]
+    if not before or not desk.state.part_problems:
+        return ""
+    reply = stored.reply_to(desk, before[-1])
+    return prompts.problems(desk.state.part_problems, without_thoughts(reply.text).strip() if reply else "")
+
+
+def _notes(desk: Desk, action: Ask) -> str:
+    """Behind what is the same in all requests, so that a provider's cache serves that to those without notes as well."""
+    told = prompts.notes(desk.editable(desk.state.head)) if prompts.needs_notes(action.action, action.run) else ""
+    return f"# Notes on the runs and figures\n\n{told}\n\n" if told else ""
 
 
 def _stable(desk: Desk) -> str:
@@ -75,7 +95,6 @@ def _stable(desk: Desk) -> str:
         verdict=prompts.verdict(state),
         figures=prompts.figures(state, {one.name: one.caption for one in made}),
         citations="\n".join(f"- {key}: {title}" for key, title in titles.items()) or "none",
-        notes=prompts.notes(desk.editable(state.head)),
     )
 
 

@@ -40,7 +40,7 @@ PURPOSE = {
     "related": "Other attempts at the same problem: compare and contrast, say how they differ and whether they would apply here.",
     "conclusion": "What was done and found, in a few sentences that say nothing new; what to try next.",
 }
-_MOST_METRICS, _MOST_HEADLINES, _LONGEST_NOTES, _LONGEST_CAPTION = 60, 6, 14_000, 400
+_MOST_METRICS, _MOST_HEADLINES, _LONGEST_NOTES, _LONGEST_CAPTION, _LONGEST_REPLY = 60, 6, 14_000, 400, 30_000
 
 
 def runs(state: State, template: Template) -> str:
@@ -142,10 +142,13 @@ def _share(lengths: Sequence[int], room: int) -> int:
     return max(lengths, default=0)
 
 
-def problems(found: Sequence[str]) -> str:
+def problems(found: Sequence[str], reply: str = "") -> str:
+    """`reply`: what the problems were found in."""
     if not found:
         return ""
-    return "Your last text was not taken:\n\n" + "\n".join(f"- {one}" for one in found)
+    listed = "\n".join(f"- {one}" for one in found)
+    shown = f"Your last reply:\n\n{reply}\n\n" if 0 < len(reply) <= _LONGEST_REPLY else ""
+    return f"{shown}It was not taken. Mend this, and keep the rest:\n\n{listed}"
 
 
 def so_far(parts: Mapping[str, str], part: str, wanted: Sequence[str]) -> str:

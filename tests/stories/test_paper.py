@@ -140,6 +140,9 @@ def test_what_must_not_be_in_a_paper_goes_back_with_its_line_and_never_gets_in(t
     assert any("laceholder" in problem for problem in world.state_of(root).built.errors)
     asked_again = next(p for p in model.prompts if (p.action, p.run, p.turn) == ("draft", "results", 2))
     assert "line 3 of the results: 0.0123" in asked_again.request
+    assert "First line." in asked_again.request  # what was wrong is shown with the text that it was found in
+    first = next(p for p in model.prompts if (p.action, p.run, p.turn) == ("draft", "introduction", 1))
+    assert "Your last reply" not in first.request
 
 
 def test_a_study_without_a_better_run_is_written_up_as_one(tmp_path):

@@ -99,7 +99,7 @@ def test_the_coder_draws_the_papers_figures_and_reads_them_before_it_is_written(
     md = (root / "notes.md").read_text()
     assert "## Figures\n\nown.png: run 1 was expected to be lower, and 0." in md
     drafted = next(p for p in script.prompts if p.action == "draft")
-    assert READING in drafted.stable and "figures/own" in drafted.stable
+    assert READING in drafted.request and "figures/own" in drafted.stable
     assert subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True).stdout == ""
 
 
