@@ -12,6 +12,7 @@ and metrics that the template lists without a direction, may stay as they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -95,25 +96,29 @@ def warnings(
         *(_same_said(name, s) for s in same[:1]),
         *(f"{s.metric} is {s.value:.6g} in all of {', '.join(s.runs[:_NAMED])}{' …' if len(s.runs) > _NAMED else ''}: "
           "either its evaluation does not see the changes, or it is at its end" for s in stale[:_NAMED]),
-        *(f"the loss term {term} is {100 * share:.3g} % of the loss"
+        *(f"{_NO_TERM} {term} is {100 * share:.3g} % of the loss"
           + (", as in the baseline" if term in usual else ": it changes next to nothing")
           for term, share in sorted(small.items(), key=lambda one: one[0] in usual)),
     )  # fmt: skip
 
 
 def untold(name: str, warnings: Sequence[str], found: Comparison | None) -> tuple[str, ...]:
-    """Without the one that repeats a verdict *no effect*, for people: of a control it is the result and no reason to worry."""
-    told = found is not None and found.verdict == NO_EFFECT and found.same
-    return tuple(one for one in warnings if not (told and one.startswith(_all_said(name, str(told)))))
+    """Without those that repeat a verdict *no effect*, for people: of a control it is the result and no reason to worry."""
+    if found is None or found.verdict != NO_EFFECT:
+        return tuple(warnings)
+    other = found.same or found.reference
+    same = re.compile(
+        rf"(the results|\d+ of \d+ metrics?) of {re.escape(name)} are those of {re.escape(other)} to the bit"
+    )
+    return tuple(one for one in warnings if not same.match(one) and not one.startswith(_NO_TERM))
 
 
-def _all_said(name: str, other: str) -> str:
-    return f"the results of {name} are those of {other} to the bit, in all "
+_NO_TERM = "the loss term"
 
 
 def _same_said(name: str, same: Same) -> str:
     if same.all:
-        return (f"{_all_said(name, same.run)}{plural(same.of, 'metric')}: "
+        return (f"the results of {name} are those of {same.run} to the bit, in all {plural(same.of, 'metric')}: "
                 "the change had no effect on what is measured")  # fmt: skip
     named = ", ".join(same.metrics[:_NAMED]) + (" …" if len(same.metrics) > _NAMED else "")
     return (f"{len(same.metrics)} of {plural(same.of, 'metric')} of {name} are those of {same.run} to the bit ({named}): "

@@ -1,12 +1,15 @@
 """Runs without an effect, metrics that never change and terms that weigh nothing: each is found, and nothing else is."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core import effect
 from agent.core.compare import Rules, Side, screen
+from agent.core.comparison import Comparison
 from agent.core.effect import same_results, small_terms, stale_metrics, warnings
 from agent.core.measures import Measure
 from agent.core.result import Result, parse_result
@@ -81,3 +84,15 @@ def test_the_frozen_cases_are_all_read():
     kinds = {"protocol", "result", "effect", "stale", "terms"}
     assert {case["kind"] for case in CASES["cases"]} == kinds
     assert json.dumps(CASES).count('"unseen"') > len(CASES["cases"]) / 2
+
+
+def test_what_a_verdict_of_no_effect_says_already_is_no_warning_for_people_and_everything_else_is():
+    told = (
+        "22 of 26 metrics of run_2 are those of run_0 to the bit (fit.mse …): the change did not reach what they measure",
+        "the loss term temporal is 0 % of the loss: it changes next to nothing",
+        "fit.frac is 1 in all of run_0, run_1: either its evaluation does not see the changes, or it is at its end",
+    )
+    control = Comparison("run_2", "run_0", "screen", "fit.mse", "no effect")
+    assert effect.untold("run_2", told, control) == told[2:]
+    assert effect.untold("run_2", told, replace(control, verdict="worse")) == told
+    assert effect.untold("run_2", told, None) == told
