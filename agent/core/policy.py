@@ -9,17 +9,15 @@ import itertools
 from collections.abc import Callable
 from typing import Literal
 
-from agent.core import after_runs, again, calls, paper, prefetch
+from agent.core import after_runs, again, calls, prefetch
 from agent.core.actions import (
     Action,
     Aside,
     Ask,
     Await,
-    Build,
     CloseRun,
     Compare,
     Conclude,
-    Draw,
     FreezePlan,
     Judge,
     Launch,
@@ -35,9 +33,7 @@ from agent.core.triage import CODER, STOPPED
 from agent.core.verdicts import wants_confirmation
 
 WRITING_TIME = 0.2  # share of --max-time that is kept for plots, notes and paper
-NOTES_TURNS = 2
 SIDES_LOST = 3  # plots and probes in a row that nobody is to blame for: then it goes on without
-DRAWN_LOST = 2  # the same for the default figures; the next session tries anew
 IDLE_RUNS = 2  # runs in a row that ended without anything to run
 COMPLETIONS_REFUSED = 1
 BY_HAND = "stopped by a person"
@@ -283,65 +279,8 @@ def _close_reason(state: State, run: Run) -> str:
     return ""
 
 
-def _draw(state: State, elapsed: float) -> Action | None:
-    """Before the notes, which are written with the figures in view. There is something to draw once something was tried."""
-    due = "default" in state.due and state.tried and state.reference
-    if not due or not state.settings.default_figures or out_of_time(state, elapsed):
-        return None
-    return Draw(len(state.sides) + 1) if state.undrawn < DRAWN_LOST else None
-
-
-def _notes(state: State, elapsed: float) -> Action | None:
-    """The last run's results always reach the notes, and the coder is asked to explain them."""
-    due = [run for run in state.good if run.name not in state.noted]
-    if not due or out_of_time(state, elapsed) or not state.affordable("writing"):
-        return None
-    asked = state.turns("notes", due[-1].name)
-    if asked >= NOTES_TURNS:
-        return None
-    return Ask(next_call(state, "notes"), "notes", due[-1].name, asked + 1)
-
-
-def _figures(state: State, elapsed: float) -> Action | None:
-    """plot.py for the paper, then notes on all figures: before the paper, which is written with both in view."""
+def _after_runs(state: State, elapsed: float) -> Action | None:
     return None if out_of_time(state, elapsed) else after_runs.next_action(state)
-
-
-def _write(state: State, elapsed: float) -> Action | None:
-    """The paper, part by part. A step that found no usable reply in its turns leaves what was there before."""
-    if not _writes(state, elapsed):
-        return None
-    drafted = {part for action, part in state.written if action == "draft"}
-    for step in paper.STEPS:
-        if step.part not in state.parts or step.part in state.by_hand or (step.action, step.part) in state.written:
-            continue
-        turns = state.turns(step.action, step.part)
-        first = step.action in ("draft", "sketch") or step.part == "title" or state.rewriting
-        if turns < paper.TURNS and (first or step.part in drafted):
-            return _ask_for_part(state, step.action, step.part)
-    return None
-
-
-def _writes(state: State, elapsed: float) -> bool:
-    wanted = state.settings.paper and state.good and state.affordable("writing")
-    return bool(wanted) and not out_of_time(state, elapsed)
-
-
-def _mend(state: State, elapsed: float) -> Action | None:
-    """What was found when the paper was built goes back; what is still there after that is left out, visibly."""
-    for part in state.faults if _writes(state, elapsed) else ():
-        turns = state.turns(paper.MEND, part)
-        if part not in state.by_hand and turns < paper.MENDINGS:
-            return _ask_for_part(state, paper.MEND, part)
-    return None
-
-
-def _ask_for_part(state: State, action: str, part: str) -> Ask:
-    return Ask(next_call(state, action), action, part, state.next_turn(action, part))
-
-
-def _build(state: State, elapsed: float) -> Action | None:
-    return Build(state.builds + 1) if state.unbuilt and not out_of_time(state, elapsed) else None
 
 
 RULES: tuple[Callable[[State, float], Action | None], ...] = (
@@ -360,10 +299,5 @@ RULES: tuple[Callable[[State, float], Action | None], ...] = (
     _replicate,
     _aside,
     _next_run,
-    _draw,
-    _notes,
-    _figures,
-    _write,
-    _mend,
-    _build,
+    _after_runs,
 )

@@ -24,9 +24,10 @@ from agent.core.actions import (
     Settle,
     Stop,
 )
+from agent.core.after_runs import DRAWN_LOST, NOTES_TURNS
 from agent.core.calls import KINDS, MOST_TRIES
 from agent.core.fold import fold
-from agent.core.policy import DRAWN_LOST, NOTES_TURNS, SIDES_LOST, decide
+from agent.core.policy import SIDES_LOST, decide
 from agent.core.prefetch import KINDS as FETCH_KINDS
 from agent.core.state import FRESH
 from agent.core.triage import AGAIN, CODER, STOPPED

@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from agent.cli import main
-from agent.core.policy import COMPLETIONS_REFUSED, NOTES_TURNS
+from agent.core.after_runs import NOTES_TURNS
+from agent.core.policy import COMPLETIONS_REFUSED
 from agent.llm.replay import ReplayModel
 from tests.stories import world
 from tests.stories.world import Script, block, edits, new_file, notes, rate

@@ -126,6 +126,7 @@ def test_what_must_not_be_in_a_paper_goes_back_with_its_line_and_never_gets_in(t
         ("draft", "background"): [invented],
         ("draft", "conclusion"): [claims] * TURNS,
         ("draft", "method"): ["\\begin{itemize} \\item one"],
+        ("draft", "setup"): ["\\[ x = y \\]\\label{one}\n\nSee~\\ref{one}.\\label{one}"],
     })  # fmt: skip
     assert world.go(root, model, settings).exit_code == 0
     told = {(e.part, problem) for e in world.events_of(root) if e.type == "part.rejected" for problem in e.problems}
@@ -134,6 +135,9 @@ def test_what_must_not_be_in_a_paper_goes_back_with_its_line_and_never_gets_in(t
     assert any(part == "conclusion" and 'did you mean "run_1.fit.test_mse"' in p for part, p in told)
     assert any(part == "conclusion" and "TODO" in p for part, p in told)
     assert any(part == "method" and "itemize" in p for part, p in told)
+    assert any(
+        part == "setup" and p.startswith("line 3 of the experimental setup: ") and "one" in p for part, p in told
+    )
     tex = (root / "latex" / "paper.tex").read_text()
     assert not any(bad in tex for bad in ("0.0123", "nobody2020", "TODO", "\\begin{itemize}"))
     assert "\\placeholder{Conclusion}" in tex  # it was never usable: that is said, in red and in the list of problems
