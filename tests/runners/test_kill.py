@@ -66,7 +66,7 @@ def test_the_stop_file_ends_a_nasty_job(tmp_path: Path) -> None:
     attempt = start_script(tmp_path, NASTY, *NAMES)
     assert isinstance(LocalRunner().look(attempt), Running)
     LocalRunner().stop(attempt)
-    assert ended(attempt, 3.0).ending == "stopped"
+    assert ended(attempt, 15.0).ending == "stopped"
     assert_all_dead(attempt)
 
 
@@ -74,7 +74,7 @@ def test_the_stop_file_ends_a_nasty_job(tmp_path: Path) -> None:
 def test_a_signal_to_the_launcher_ends_the_job_as_stopped(tmp_path: Path, number: signal.Signals) -> None:
     attempt = start_script(tmp_path, NASTY, *NAMES)
     os.kill(launcher_of(attempt), number)
-    assert ended(attempt, 3.0).ending == "stopped"
+    assert ended(attempt, 15.0).ending == "stopped"
     assert_all_dead(attempt)
 
 
@@ -92,7 +92,7 @@ def test_kill_minus_nine_of_the_launcher_kills_the_tree_before_it_is_called_lost
     attempt = start_script(tmp_path, NASTY, *NAMES)
     kill(launcher_of(attempt))
     assert isinstance(FILES.look(attempt), Running)  # the reaper still has work to do
-    outcome = ended(attempt, 3.0, FILES)
+    outcome = ended(attempt, 15.0, FILES)
     assert_all_dead(attempt)
     assert outcome.ending == "lost"
     assert links_to(attempt) == []
@@ -101,14 +101,14 @@ def test_kill_minus_nine_of_the_launcher_kills_the_tree_before_it_is_called_lost
 def test_kill_minus_nine_of_the_launchers_group_kills_the_tree(tmp_path: Path) -> None:
     attempt = start_script(tmp_path, NASTY, *NAMES)
     os.killpg(os.getpgid(launcher_of(attempt)), signal.SIGKILL)
-    assert ended(attempt, 3.0, FILES).ending == "lost"
+    assert ended(attempt, 15.0, FILES).ending == "lost"
     assert_all_dead(attempt)
 
 
 def test_kill_minus_nine_of_the_reaper_kills_the_tree_and_is_recorded(tmp_path: Path) -> None:
     attempt = start_script(tmp_path, NASTY, *NAMES)
     kill(reaper_of(attempt))
-    outcome = ended(attempt, 3.0, FILES)
+    outcome = ended(attempt, 15.0, FILES)
     assert_all_dead(attempt)
     assert outcome.ending == "lost"
     assert "killed by signal 9" in outcome.detail
@@ -120,7 +120,7 @@ def test_kill_minus_nine_of_launcher_and_reaper_together_is_cleaned_up_by_look(t
     os.kill(launcher, signal.SIGSTOP)  # or it would see the reaper go
     kill(reaper)
     kill(launcher)
-    assert ended(attempt, 3.0).ending == "lost"
+    assert ended(attempt, 15.0).ending == "lost"
     assert_all_dead(attempt)
     for link in links_to(attempt):  # nobody was left to do it
         folder.forget_link(str(link))
@@ -132,7 +132,7 @@ def test_sigterm_to_the_reaper_does_not_make_it_leave_the_job(tmp_path: Path) ->
     time.sleep(0.2)
     assert isinstance(LocalRunner().look(attempt), Running)
     kill(launcher_of(attempt))
-    assert ended(attempt, 3.0).ending == "lost"
+    assert ended(attempt, 15.0).ending == "lost"
     assert_all_dead(attempt)
 
 
