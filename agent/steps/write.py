@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from agent.core import events as e
 from agent.core import paper
 from agent.core.actions import Ask
+from agent.core.fact import Fact
 from agent.core.fact import Problem as NoFact
 from agent.core.prompt import Prompt
 from agent.core.references import references
@@ -50,16 +51,23 @@ def compose(desk: Desk, action: Ask) -> Prompt:
         found = "\n".join(f"- {one}" for one in desk.state.faults.get(part, ()))
         request = render("mend", part=asked["part"], found=found, now=parts.get(part, ""), problems=asked["problems"])
     elif action.action == "revise":
-        request = render("revise", paper=prompts.whole(parts), **asked)
+        request = render("revise", paper=prompts.whole(parts), said=_said(desk, parts.get(part, "")), **asked)
     elif action.action == "refine":
-        before = prompts.so_far(parts, part, _BEFORE[part])
-        request = render("refine", before=before, now=parts.get(part, ""), **asked)
+        before, now = prompts.so_far(parts, part, _BEFORE[part]), parts.get(part, "")
+        request = render("refine", before=before, now=now, said=_said(desk, now), **asked)
     else:
         request = render(action.action, before=prompts.so_far(parts, part, _BEFORE[part]), **asked)
     hints = "".join(f"\n\nA person who watches this study says: {hint.text}" for hint in desk.state.hints)
     return Prompt(
         action.call, action.action, part, action.turn, _stable(desk), (), _notes(desk, action) + request.strip() + hints
     )
+
+
+def _said(desk: Desk, text: str) -> str:
+    """What the references of a part say at present: values beyond the headline ones are shown to who refers to them."""
+    facts = known_facts(desk, desk.state)
+    found = {r.written: facts.resolve(r) for r in references(text, latex=True) if r.macro != "facttable"}
+    return prompts.said({written: fact.text for written, fact in found.items() if isinstance(fact, Fact) and fact.text})
 
 
 def _problems(desk: Desk, action: Ask) -> str:

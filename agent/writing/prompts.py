@@ -40,7 +40,8 @@ PURPOSE = {
     "related": "Other attempts at the same problem: compare and contrast, say how they differ and whether they would apply here.",
     "conclusion": "What was done and found, in a few sentences that say nothing new; what to try next.",
 }
-_MOST_METRICS, _MOST_HEADLINES, _LONGEST_NOTES, _LONGEST_CAPTION, _LONGEST_REPLY = 60, 6, 14_000, 400, 30_000
+_MOST_METRICS, _MOST_HEADLINES, _MOST_REFERENCES = 60, 6, 40
+_LONGEST_NOTES, _LONGEST_CAPTION, _LONGEST_REPLY = 14_000, 400, 30_000
 
 
 def runs(state: State, template: Template) -> str:
@@ -140,6 +141,13 @@ def _share(lengths: Sequence[int], room: int) -> int:
             return share
         room -= length
     return max(lengths, default=0)
+
+
+def said(references: Mapping[str, str]) -> str:
+    if not references:
+        return ""
+    rows = [f"{written} {shorten(text, 60)}" for written, text in list(references.items())[:_MOST_REFERENCES]]
+    return "What its references say at present, so that the words around them fit:\n" + "; ".join(rows)
 
 
 def problems(found: Sequence[str], reply: str = "") -> str:

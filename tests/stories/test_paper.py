@@ -113,6 +113,8 @@ def test_a_study_ends_with_a_paper_whose_numbers_are_the_tools(tmp_path):
     said = text_of(root)
     assert "improves on the baseline: 0.00" in said and "[Title]" not in said and "??" not in said
     assert "\\fact" in (root / "latex" / "paper.tex").read_text()
+    refined = next(p for p in model.prompts if (p.action, p.run) == ("refine", "setup"))
+    assert "\\factn{run_1} 5" in refined.request  # whoever refers to a value sees what it is
     assert "placeholder{Intro" not in (root / "latex" / "paper.tex").read_text()
 
 
