@@ -138,6 +138,7 @@ class _Conversation:
                 piece = self._arrived.get(timeout=_POLL)
             except queue.Empty:
                 if now - heard > self._patience + _GRACE:
+                    _forget_connections()
                     yield NoReply("timeout", f"nothing came for {duration(now - heard)}")
                     return
                 continue
@@ -168,6 +169,12 @@ class _Conversation:
         except Exception as error:  # noqa: BLE001  whatever litellm raises is how this try ended
             whole = getattr(response, "received_finish_reason", None)  # litellm may stumble over its own summary
             self._arrived.put(_end_of(response) if whole else failures.from_exception(error, heard))
+
+
+def _forget_connections() -> None:
+    """litellm keeps a pool of connections for all calls, and httpcore's has a lock that a dying thread can leave locked: with
+    the same pool every later call would wait for it, too."""
+    litellm().in_memory_llm_clients_cache.flush_cache()
 
 
 def _text_of(chunk: Any) -> str:
