@@ -186,7 +186,11 @@ def _parser() -> argparse.ArgumentParser:
     _settings(baseline)
     baseline.add_argument("--quiet", action="store_true", help="say only the results")
 
-    paper = add("paper", "paper", "build a study's paper: audit, PDF, what is wrong with file and line; asks no model")
+    paper = add(
+        "paper",
+        "paper",
+        "build a study's paper: audit, PDF, what is wrong with file and line; a model is asked only with --rewrite",
+    )
     paper.add_argument("study", metavar="STUDY")
     anew = paper.add_argument_group("to have it written anew, by the model")
     anew.add_argument(

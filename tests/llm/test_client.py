@@ -178,6 +178,27 @@ def test_a_reply_without_end_is_left_after_ten_times_that_silence():
     assert time.monotonic() - began < 4
 
 
+def test_a_pool_that_is_locked_holds_up_one_call_and_not_all_later_ones(monkeypatch):
+    """A lock in litellm's pool of connections was once left locked; litellm's own time-out does not see that."""
+    monkeypatch.setattr("agent.llm.client._GRACE", 0.1)
+    locked, real = threading.Lock(), library.litellm().completion
+    kept = library.litellm().in_memory_llm_clients_cache
+    locked.acquire()
+    kept.set_cache("pool", locked)
+
+    def completion(**arguments):
+        if kept.get_cache("pool") is locked:
+            locked.acquire()
+        return real(**arguments)
+
+    monkeypatch.setattr(library.litellm(), "completion", completion)
+    with FakeLLM([Say("Hello.")]) as server:
+        one = client(server, ("openai", True), reply_timeout=0.3)
+        assert one.send(ASK, lambda: None).kind == "timeout"
+        assert one.send(ASK, lambda: None).text == "Hello."
+    locked.release()
+
+
 @pytest.mark.parametrize("answer", [Hang(), Hang(after=40, text=WORDS)], ids=["from the start", "in the middle"])
 def test_a_person_is_heard_while_a_provider_is_silent(answer, way):
     asked = threading.Event()
