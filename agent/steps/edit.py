@@ -19,7 +19,7 @@ from agent.core.reply import Words, prose, without_thoughts, words
 from agent.core.state import FIGURES, PLOT, Call, Run
 from agent.core.template import ALWAYS_EDITABLE, is_experiment
 from agent.core.text import shorten, shorten_lines
-from agent.steps import figure_notes, plots, signatures, stored, write
+from agent.steps import figure_notes, notes, plots, signatures, stored, write
 from agent.steps.desk import Desk
 from agent.steps.papers import kept_texts
 
@@ -167,7 +167,7 @@ def _without_blocks(desk: Desk, call: Call, run: Run, said: Words, base: str) ->
         changes = _difference(desk.editable(desk.state.head), _start(desk, base))
         head = desk.commit(changes, f"{run.name}: start from {base}") if changes else desk.state.head
         return e.BaseChosen(call=call.name, run=run.name, base=base, head=head)
-    why = _NOTED if said.requests else plots.NO_BLOCKS
+    why = _NOTED if said.requests else notes.NO_BLOCKS
     return _rejected(call, [why], run.kept if base == run.base else (), base)
 
 
@@ -206,24 +206,10 @@ def _complete(desk: Desk, call: Call, changed: Mapping[str, str]) -> e.Event:
 
 
 def _read_notes(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
-    """A reply to a request for notes: only notes files may change. Of a reply that broke off, nothing is taken."""
-    if cut:
-        return _rejected(call, [cut])
-    before = {n: t for n, t in desk.editable(desk.state.head).items() if n.startswith("notes/")}
-    blocks = edits.parse(text, before)
-    if not blocks:
-        return _rejected(call, [plots.NO_BLOCKS])
-    applied = edits.apply(blocks, before, creatable=ALWAYS_EDITABLE)
-    if not isinstance(applied, Applied):
-        return _rejected(call, [p.message for p in applied.problems])
-
-    def event(head: str) -> e.EditCommitted:
-        return e.EditCommitted(
-            call=call.name, run=call.run, head=head, files=tuple(sorted(applied.files)), starts_run=False
-        )
-
-    texts = kept_texts(desk, desk.foresee(event(desk.state.head)), applied.files)
-    return event(desk.commit({**applied.files, **texts}, f"Notes: {', '.join(sorted(applied.files))}"))
+    written = notes.changed(desk, text, cut)
+    if isinstance(written, list):
+        return _rejected(call, written)
+    return notes.committed(desk, call, written, f"Notes: {', '.join(sorted(written))}")
 
 
 def _start(desk: Desk, base: str) -> dict[str, str]:

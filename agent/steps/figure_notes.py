@@ -9,19 +9,16 @@ from __future__ import annotations
 import hashlib
 import struct
 
-from agent.core import digest, edits
+from agent.core import digest
 from agent.core import events as e
 from agent.core.actions import Ask
-from agent.core.edits import Applied
 from agent.core.layout import FIGURE_NOTES, is_default_figure
 from agent.core.prompt import Image
 from agent.core.state import FIGURES, Call
-from agent.core.template import ALWAYS_EDITABLE
 from agent.core.text import listed, shorten_lines
 from agent.llm.prompts import render
-from agent.steps import plots
+from agent.steps import notes, plots
 from agent.steps.desk import Desk
-from agent.steps.papers import kept_texts
 from agent.writing import figure_notes
 
 _LONGEST_PLAN, _LONGEST_PLOT = 3_000, 12_000
@@ -71,24 +68,12 @@ def _is_usable(data: bytes) -> bool:
 
 
 def read(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
-    """Of a reply that broke off, nothing is taken."""
-    before = {name: t for name, t in desk.editable(desk.state.head).items() if name.startswith("notes/")}
-    blocks = edits.parse(text, before)
-    if cut or not blocks:
-        return plots.rejected(call, cut or plots.NO_BLOCKS)
-    applied = edits.apply(blocks, before, creatable=ALWAYS_EDITABLE)
-    if not isinstance(applied, Applied):
-        return plots.rejected(call, *(problem.message for problem in applied.problems))
-    if FIGURE_NOTES not in {**before, **applied.files}:
+    written = notes.changed(desk, text, cut)
+    if isinstance(written, list):
+        return plots.rejected(call, *written)
+    now = {**notes.texts(desk), **written}
+    if FIGURE_NOTES not in now:
         return plots.rejected(call, f"the reply does not write {FIGURE_NOTES}")
-    written = {**before, **applied.files}[FIGURE_NOTES]
-    if found := figure_notes.problems(written, desk.state):
+    if found := figure_notes.problems(now[FIGURE_NOTES], desk.state):
         return plots.rejected(call, *found)
-
-    def event(head: str) -> e.EditCommitted:
-        return e.EditCommitted(
-            call=call.name, run=call.run, head=head, files=tuple(sorted(applied.files)), starts_run=False
-        )
-
-    texts = kept_texts(desk, desk.foresee(event(desk.state.head)), applied.files)
-    return event(desk.commit({**applied.files, **texts}, "Notes on the figures"))
+    return notes.committed(desk, call, written, "Notes on the figures")

@@ -20,13 +20,12 @@ from agent.core.reply import words
 from agent.core.state import PLOT, SIDES, Call
 from agent.core.text import listed, plural, shorten
 from agent.llm.prompts import render
-from agent.steps import side, signatures
+from agent.steps import notes, side, signatures
 from agent.steps.desk import Desk
 from agent.steps.papers import kept_texts
 from agent.writing import excerpt, figures, prompts
 
 FILE = SIDES[PLOT]
-NO_BLOCKS = "the reply holds no SEARCH/REPLACE block that could be recognised; give the change in the form shown above"
 _MOST_CURVES = 3
 _MOST_PROBLEMS = 12
 
@@ -103,7 +102,7 @@ def read(desk: Desk, call: Call, text: str, cut: str) -> e.Event:
 
 def _without_blocks(desk: Desk, call: Call, text: str) -> e.Event:
     if not words(text).completed:
-        return rejected(call, NO_BLOCKS, kept=_kept(desk))
+        return rejected(call, notes.NO_BLOCKS, kept=_kept(desk))
     if desk.state.plot_broken:
         return rejected(call, "plot.py fails as it is, so it cannot stay as it is; mend it", kept=_kept(desk))
     return e.FiguresKept(call=call.name)
