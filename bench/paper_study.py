@@ -26,7 +26,7 @@ RESULTS = json.loads(Path(__file__).with_name("paper_results.json").read_text("u
 OF_RUN = {family: content for family, content in RESULTS["run_1"].items() if family != "probes"}
 BASELINES = ("run_0", "run_0_jumprelu", "run_0_l1", "run_0_untrained")
 OWN_FIGURES = ("default_metrics", "default_runs", "default_tradeoff")
-FIGURES = ("metrics", "sparsity", "training", "overlap_by_lag", "gate_over_time", "kept_latents", "share_of_terms",
+FIGURES = ("steadiness", "sparsity", "training", "overlap_by_lag", "gate_over_time", "kept_latents", "share_of_terms",
            "probing_by_property", "ratio_sweep")  # fmt: skip
 TRIED = (
     "the adaptive temporal penalty on top of the L1 baseline",

@@ -73,6 +73,16 @@ def replies(case: Case) -> list[tuple[str, str, str]]:
     return told
 
 
+def of_figures(case: Case) -> list[tuple[str, str, str]]:
+    """The figures stay as they are; the notes on them are as long as the recorded ones, a paragraph each."""
+    rows = (json.loads(line) for line in paper_study.RECORDING.read_text("utf-8").splitlines())
+    recorded = next(row["reply"] for row in rows if row["action"] == "figures").partition("=======\n")[2]
+    readings = [paragraph.partition(": ")[2] for paragraph in recorded.partition("\n>>>>>>>")[0].split("\n\n")]
+    names = [*paper_study.OWN_FIGURES, *paper_study.FIGURES][: case.figures]
+    notes = "\n\n".join(f"{name}.png: {readings[at % len(readings)]}" for at, name in enumerate(names))
+    return [("plot", "plot.py", "ALL_COMPLETED"), ("figures", "figures", world.new_file("notes/figures.txt", notes))]
+
+
 def spoilt(text: str, part: str) -> str:
     if part == "title":
         return text.replace("\\title{", "\\title{\\fact{run_1.core.kl_nat} nats: ")
@@ -89,7 +99,8 @@ def lengthened(text: str) -> str:
 
 def play(case: Case, place: Path) -> None:
     told = replies(case)
-    with FakeLLM([Say(text) for *_, text in told], count=count) as server:
+    before = [text for *_, text in of_figures(case)]  # asked for before the paper, and no part of its 25 steps
+    with FakeLLM([Say(text) for text in (*before, *(text for *_, text in told))], count=count) as server:
         given = {"model": "openai/test", "base_url": server.openai_url, "price": PRICE, "context_tokens": CONTEXT}
         root, settings = paper_study.write(place, **given)
         stop = world.go(root, None, settings)
@@ -97,26 +108,26 @@ def play(case: Case, place: Path) -> None:
     asked = [(e.action, e.run) for e in events if e.type == "call.asked"][-len(told) :]
     rejected = [(e.action, e.part, e.problems) for e in events if e.type == "part.rejected"]
     written = [(e.action, e.part) for e in events if e.type == "part.written"]
-    assert stop.exit_code == 0 and len(server.requests) == len(told) and not server.overrun, (
+    assert stop.exit_code == 0 and len(server.requests) == len(before) + len(told) and not server.overrun, (
         stop,
         len(server.requests),
     )
     assert asked == [(action, part) for action, part, _ in told], rejected
     assert written == [(step.action, step.part) for step in paper.STEPS], rejected
     assert len(rejected) == len(told) - len(paper.STEPS), rejected
-    side = measured(case.name, server.requests, [(action, 0) for action, *_ in told], lambda _: {})
+    side = measured(case.name, server.requests[len(before) :], [(action, 0) for action, *_ in told], lambda _: {})
     case.calls = [
         {"action": action, "part": part, "prompt": call["tokens"], "reply": count(text), "front": call["cached"]}
         for (action, part, text), call in zip(told, side.calls, strict=True)
     ]
-    case.parts = parts_of(server.requests[0].texts[0])
+    case.parts = parts_of(server.requests[len(before)].texts[0])
 
 
 def first_prompt(case: Case, place: Path) -> None:
     """As the product stores it before it asks."""
     root, settings = paper_study.write(place, case.runs, case.figures)
     with suppress(InputProblem):  # there is nobody to ask
-        world.go(root, world.Script({}), settings)
+        world.go(root, world.Script({(a, b, 1): text for a, b, text in of_figures(case)}), settings)
     (path,) = (root / ".study" / "llm").glob("*-draft.prompt.json")
     case.parts = parts_of(json.loads(path.read_text("utf-8"))["stable"])
 
