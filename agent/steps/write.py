@@ -71,13 +71,12 @@ def _said(desk: Desk, text: str) -> str:
 
 
 def _problems(desk: Desk, action: Ask) -> str:
-    """Of the reply before: its text and what was wrong with it, so that only that has to be changed."""
-    before = [
-        c.name for c in desk.state.calls.values() if (c.action, c.run) == (action.action, action.run) and not c.old
-    ]
-    if not before or not desk.state.part_problems:
+    """Of the reply before, if this is asked for again: its text and what was wrong with it, so that only that has to be changed."""
+    before = [call for call in desk.state.calls.values() if call.name != action.call][-1:]
+    again = before and (before[0].action, before[0].run, before[0].old) == (action.action, action.run, False)
+    if not again or not desk.state.part_problems:
         return ""
-    reply = stored.reply_to(desk, before[-1])
+    reply = stored.reply_to(desk, before[0].name)
     return prompts.problems(desk.state.part_problems, without_thoughts(reply.text).strip() if reply else "")
 
 
